@@ -93,12 +93,20 @@ class Issues:
 
         The rule stands at the head of the declared scheme.
         """
-        tallies = self._tallies(text)
-        strong = {i: t for i, t in tallies.items() if t.strong}
-        if strong:
-            best = max(t.total for t in strong.values())
-            enough = [i for i, t in strong.items() if t.total >= max(3, 0.5 * best)]
-            return sorted(enough, key=lambda i: (-strong[i].total, strong[i].first))[:limit]
+        return self.strong(text, limit) or self.weak(text)
+
+    def strong(self, text: str, limit: int = 3) -> list[str]:
+        """Return the issues that words of the text point to, possibly none."""
+        strong = {i: t for i, t in self._tallies(text).items() if t.strong}
+        if not strong:
+            return []
+        best = max(t.total for t in strong.values())
+        enough = [i for i, t in strong.items() if t.total >= max(3, 0.5 * best)]
+        return sorted(enough, key=lambda i: (-strong[i].total, strong[i].first))[:limit]
+
+    def weak(self, text: str) -> list[str]:
+        """Return the issue that only weak words point to: one, or none."""
+        tallies = {i: t for i, t in self._tallies(text).items() if not t.strong}
         return sorted(tallies, key=lambda i: (-tallies[i].weak, -tallies[i].longest_weak, tallies[i].first))[:1]
 
     def _tallies(self, text: str) -> dict[str, _Tally]:

@@ -167,7 +167,7 @@ def _statement(
         section=(*drafted.section, drafted.lead_in) if drafted.lead_in else drafted.section,
         axis=drafted.axis,
         row=drafted.row,
-        issues=tuple(issues.label(text)),
+        issues=tuple(issues.strong(text)),
         target=_target(text, end) if drafted.type == "target" else None,
         budget=Budget(budget.raw, budget.amount, budget.currency, budget.certain, budget.readings) if budget else None,
         funding=mentions.funding(drafted.funding) if drafted.funding else (),
@@ -191,16 +191,17 @@ def _target(text: str, end: int | None) -> Target:
 
 
 def _with_fallback_issues(statements: list[Statement], issues: Issues) -> Iterable[Statement]:
-    """Give a commitment, objective, target or problem without an issue that of its row, or of its section's heading."""
+    """Give a statement whose own words do not say what it is about the issues of its row, its heading, or its weak words."""
     rows: dict[str, tuple[str, ...]] = {}
+    for kind in ("project", "priority", "problem", "objective", "activity"):
+        for statement in statements:
+            if statement.row and statement.issues and statement.type == kind:
+                rows.setdefault(statement.row, statement.issues)
     for statement in statements:
-        if statement.row and statement.issues and statement.type in {"problem", "project", "objective"}:
-            rows.setdefault(statement.row, statement.issues)
-    for statement in statements:
-        if statement.issues:
-            yield statement
-            continue
-        own = rows.get(statement.row or "") or next(
-            (tuple(found) for heading in reversed(statement.section) if (found := issues.label(heading))), ()
-        )
-        yield replace(statement, issues=own[:2])
+        own = statement.issues or rows.get(statement.row or "")
+        if not own:
+            headings = (issues.strong(h) for h in reversed(statement.section) if not issues.dimension_of_heading(h))
+            own = tuple(next(filter(None, headings), None) or issues.weak(statement.text))
+        if not own and statement.section:
+            own = tuple(issues.label(" ".join(statement.section)))
+        yield replace(statement, issues=own if statement.issues else own[:2])

@@ -1,0 +1,133 @@
+"""`kg check`: everything declared is right — records, ontology, shapes, questions — and every quote stands in its document."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from pathlib import Path
+
+from rdflib import Graph, Literal, URIRef
+from rdflib.namespace import OWL, RDF, RDFS, SKOS
+
+from kg.documents import read_document
+from kg.errors import KgError, Problem, ProblemsError
+from kg.gazetteer import load_gazetteer
+from kg.issues import load_issues
+from kg.namespaces import PG
+from kg.ontology import ALIGNMENTS, CORE, VOCABULARIES, load_ontology, parse_turtle
+from kg.paths import ONTOLOGY, PLANS, shown
+from kg.queries import load_questions
+from kg.records import Record, check_quotes, load_record, load_records
+from kg.registry import load_registry
+from kg.validation import load_shapes
+
+_NEED_ISSUE = frozenset({"problem", "objective", "program", "project", "activity", "proposal", "target", "priority"})
+
+
+def check_all(paths: list[Path], documents: Path | None) -> Iterator[str]:
+    """Check everything; yields a line for each part that is right.
+
+    Raises:
+        ProblemsError: all that is wrong in the first part that is not.
+        KgError: a file cannot be read.
+    """
+    yield f"ontology: {check_ontology()} terms, each with label and definition in Spanish and English"
+    yield f"declared data: {check_declared()}"
+    yield f"shapes: {len(set(load_shapes().subjects()))} nodes"
+    yield f"questions: {len(load_questions())}"
+    found = [(p, load_record(p)) for p in paths] if paths else [(PLANS / f"{r.plan}.yaml", r) for r in load_records(PLANS)]
+    problems = [p for path, record in found for p in _record_problems(record, path)]
+    if problems:
+        raise ProblemsError(problems)
+    yield f"records: {len(found)}, {sum(len(r.statements) for _, r in found):,} statements"
+    for path, record in found:
+        yield _prove(path, record, documents)
+
+
+def _record_problems(record: Record, path: Path) -> Iterator[Problem]:
+    """Note what the ontology asks of a record beyond keys and values."""
+    name = shown(path)
+    for statement in record.statements:
+        if statement.type in _NEED_ISSUE and not statement.issues:
+            what = "without an issue"
+            yield Problem(name, 0, f"statements.{statement.id}.issues", what, "say what the statement is about")
+        if statement.budget and statement.budget.certain and statement.budget.readings:
+            yield Problem(name, 0, f"statements.{statement.id}.budget", "certain, yet with other readings", "set certain: false")
+
+
+def _prove(path: Path, record: Record, documents: Path | None) -> str:
+    source = documents / record.document.file if documents else None
+    if source is None or not source.exists():
+        where = f" in {shown(documents)}" if documents else "; say where with --documents FOLDER"
+        return f"{shown(path)}: document {record.document.file} is not at hand{where}: quotes not proven"
+    wrong = check_quotes(record, read_document(source), path)
+    if wrong:
+        raise KgError("\n".join(wrong))
+    quotes = sum(1 + len(s.parts) for s in record.statements) + len(record.figures)
+    return f"{shown(path)}: all {quotes} quotes stand at their lines of {record.document.file}"
+
+
+def check_ontology() -> int:
+    """Check labels, definitions, domains, ranges and the absence of blank nodes; returns the number of terms.
+
+    Raises:
+        ProblemsError: what is missing.
+    """
+    graph = Graph()
+    for name in (CORE, VOCABULARIES, ALIGNMENTS):
+        parse_turtle(ONTOLOGY / name, graph)
+    file = shown(ONTOLOGY / CORE)
+    kinds = (OWL.Class, OWL.ObjectProperty, OWL.DatatypeProperty)
+    terms = {(URIRef(str(s)), k) for k in kinds for s in graph.subjects(RDF.type, k) if str(s).startswith(str(PG))}
+    problems = []
+    for term, kind in sorted(terms):
+        for predicate in (RDFS.label, SKOS.definition):
+            languages = {o.language for o in graph.objects(term, predicate) if isinstance(o, Literal)}
+            problems += [
+                Problem(file, 0, str(term), f"no {predicate.fragment or predicate} in {wanted}", "every term is bilingual")
+                for wanted in ("es", "en")
+                if wanted not in languages
+            ]
+        if kind != OWL.Class:
+            problems += [
+                Problem(file, 0, str(term), f"no {p.fragment}", "every property says between what it holds")
+                for p in (RDFS.domain, RDFS.range)
+                if (term, p, None) not in graph
+            ]
+    if problems:
+        raise ProblemsError(problems)
+    return len(terms)
+
+
+def check_declared() -> str:
+    """Load all declared data and check that references between its files hold; returns a summary.
+
+    Raises:
+        ProblemsError: a kind, dimension or broader concept that does not exist.
+    """
+    registry, gazetteer, issues, ontology = load_registry(), load_gazetteer(), load_issues(), load_ontology()
+    wrong: list[tuple[str, str, str]] = []
+
+    def known(file: str, key: str, value: str | None, what: str, among: Container[str]) -> None:
+        if value is not None and value not in among:
+            wrong.append((file, key, f"no {what} {value!r}"))
+
+    for institution in registry.listed.values():
+        known("institutions.yaml", institution.id, institution.kind, "kind", registry.kinds)
+        for code in institution.within:
+            known("institutions.yaml", institution.id, code, "territory", gazetteer.territories)
+    for fund in registry.funds.values():
+        known("funds.yaml", fund.id, fund.broader, "fund", registry.funds)
+    for issue in issues.issues.values():
+        known("issues.yaml", issue.id, issue.broader, "issue", issues.issues)
+        known("issues.yaml", issue.id, issue.dimension, "dimension", issues.dimensions)
+    kinds = ontology.concepts("place-kind")
+    for place in gazetteer.places.values():
+        known("places.yaml", place.id, place.kind, "kind", kinds)
+        for code in place.within:
+            known("places.yaml", place.id, code, "territory", gazetteer.territories)
+    if wrong:
+        raise ProblemsError(Problem(f"kg/data/{file}", 0, key, what) for file, key, what in wrong)
+    return (
+        f"{len(registry.listed)} institutions, {len(registry.funds)} funds, {len(registry.organizations)} organizations, "
+        f"{len(gazetteer.territories)} territories, {sum(not i.group for i in issues.issues.values())} issues"
+    )

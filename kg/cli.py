@@ -1,0 +1,243 @@
+"""The command line: `kg COMMAND`. Exit code 0: fine; 1: finished, with violations; 2: could not run."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from kg import __version__
+from kg.errors import KgError, did_you_mean, reason_of
+from kg.paths import DEFAULT_OUT, PLANS, shown
+
+FINE, VIOLATIONS, COULD_NOT_RUN = 0, 1, 2
+EXPORTS = ("nquads", "turtle", "trig", "jsonld", "csv", "graphml", "gexf", "dcat")
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    parsed = _parser().parse_args(arguments)
+    command: Command = parsed.command
+    try:
+        return command(parsed)
+    except KgError as error:
+        print(f"kg: {error}", file=sys.stderr)
+        return COULD_NOT_RUN
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+    except KeyboardInterrupt:
+        print("kg: interrupted", file=sys.stderr)
+        return COULD_NOT_RUN
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"kg: {where}{reason_of(error)}; check permissions and free space", file=sys.stderr)
+        return COULD_NOT_RUN
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kg", description="Grafo de conocimiento de los planes de gobierno del Perú.")
+    parser.add_argument("--version", action="version", version=f"kg {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, command: Command, text: str, out: bool = True) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(command=command)
+        if out:
+            sub.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder that `build` writes (build/)")
+        return sub
+
+    draft = add("draft", _draft, "read a plan document (.txt, .md) into a draft record (YAML)", out=False)
+    draft.add_argument("document", type=Path)
+    draft.add_argument("--key", help="the plan's key; by default made of territory, period and organization")
+    draft.add_argument("--to", type=Path, help="file or folder to write to, instead of standard output")
+    draft.add_argument("--force", action="store_true", help="replace an existing file")
+
+    check = add("check", _check, "check records, ontology, shapes and questions; with documents, prove every quote", out=False)
+    check.add_argument("records", type=Path, nargs="*", help="record files; by default all of plans/")
+    check.add_argument("--documents", type=Path, default=_folder_from("KG_DOCUMENTS"), help="folder with the plan documents")
+
+    build = add("build", _build, "records → graph → validation report → store")
+    build.add_argument("--plans", type=Path, default=PLANS, help="folder with the plan records (plans/)")
+    build.add_argument("--documents", type=Path, help="build straight from documents, unreviewed")
+    build.add_argument("--if-changed", action="store_true", help="do nothing when the build is of the same inputs")
+
+    validate = add("validate", _validate, "validate the built graph against the shapes; report as text and RDF")
+    validate.add_argument("--limit", type=int, default=20, help="results shown for one rule (20)")
+
+    query = add("query", _query, "answer a named question; without a name, list them")
+    query.add_argument("name", nargs="?")
+    query.add_argument("parameters", nargs="*", metavar="key=value")
+    query.add_argument("--format", choices=("table", "csv", "json", "sparql"), default="table")
+
+    export = add("export", _export, "write the graph in another format, below exports/")
+    export.add_argument("format", choices=EXPORTS)
+    export.add_argument("--to", type=Path, help="folder to write to")
+    export.add_argument("--bom", action="store_true", help="CSV with a byte order mark, for spreadsheets that need it")
+
+    draw = add("draw", _draw, "draw the plan–institution and plan–issue networks (SVG, PNG)")
+    draw.add_argument("--to", type=Path, help="folder to write to")
+
+    serve = add("serve", _serve, "serve pages and SPARQL endpoint")
+    serve.add_argument("--port", type=int, default=8000)
+    serve.add_argument("--host", default="127.0.0.1")
+    return parser
+
+
+def _folder_from(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(value) if value else None
+
+
+def _draft(arguments: argparse.Namespace) -> int:
+    from kg.documents import read_document
+    from kg.reading.drafts import draft_record
+    from kg.records import dump_record, write_record
+
+    record = draft_record(read_document(arguments.document), arguments.key)
+    if arguments.to is None:
+        sys.stdout.write(dump_record(record))
+        return FINE
+    target = arguments.to / f"{record.plan}.yaml" if arguments.to.is_dir() else arguments.to
+    if target.exists() and not arguments.force:
+        raise KgError(f"{shown(target)}: exists already and may hold reviewed work; write elsewhere, or say --force")
+    write_record(record, target)
+    print(f"{shown(target)}: {len(record.statements)} statements, to be reviewed", file=sys.stderr)
+    return FINE
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from kg.checks import check_all
+
+    for line in check_all(arguments.records, arguments.documents):
+        print(line)
+    return FINE
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from kg.build import REPORT_TEXT, build, is_current
+    from kg.store import current_store
+
+    if arguments.if_changed and not arguments.documents and is_current(arguments.out, arguments.plans, current_store):
+        print(f"{shown(arguments.out)}: nothing has changed since the last build", file=sys.stderr)
+        return FINE
+    built = build(arguments.out, arguments.plans, arguments.documents)
+    violations = built.report.count("violation")
+    print(
+        f"{built.plans} planes, {built.statements:,} enunciados, {built.quads:,} cuádruplas, {built.findings} observaciones; "
+        f"{violations} violaciones, {built.report.count('warning')} avisos ({shown(arguments.out / REPORT_TEXT)})"
+    )
+    return VIOLATIONS if violations else FINE
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from kg.build import GRAPH_FILE, REPORT_RDF, read_graphs, validate_parts, write_report
+    from kg.validation import report_text
+
+    report = validate_parts(read_graphs(arguments.out / GRAPH_FILE))
+    write_report(report, arguments.out)
+    print(report_text(report, arguments.limit))
+    print(f"RDF: {shown(arguments.out / REPORT_RDF)}", file=sys.stderr)
+    return FINE if report.conforms else VIOLATIONS
+
+
+def _query(arguments: argparse.Namespace) -> int:
+    from kg.queries import load_questions, render
+    from kg.store import current_store, open_store, query
+
+    questions = load_questions()
+    if arguments.name is None:
+        _print_table(["pregunta", "qué responde", "parámetros"], [_question_row(q) for q in questions.values()])
+        return FINE
+    if arguments.name not in questions:
+        hint = did_you_mean(arguments.name, questions) or "`kg query` lists them"
+        raise KgError(f"no question {arguments.name!r}; {hint}")
+    values = dict(_pair(text) for text in arguments.parameters)
+    text = render(questions[arguments.name], values)
+    if arguments.format == "sparql":
+        print(text)
+        return FINE
+    solutions = query(open_store(current_store(arguments.out)), text)
+    _print_solutions(list(solutions.variables), [[_shown_value(v) for v in row] for row in solutions.rows], arguments.format)
+    return FINE
+
+
+def _question_row(question: object) -> list[str]:
+    from kg.queries import Question
+
+    assert isinstance(question, Question)
+    return [question.name, question.title_es, " ".join(f"{p.name}={p.default}" for p in question.params)]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise KgError(f"{text!r} is no parameter; write key=value")
+    return key, value
+
+
+def _shown_value(value: object) -> str:
+    if value is None:
+        return ""
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _print_solutions(columns: list[str], rows: list[list[str]], style: str) -> None:
+    if style == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\r\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+    elif style == "json":
+        json.dump([dict(zip(columns, row, strict=True)) for row in rows], sys.stdout, ensure_ascii=False, indent=1)
+        print()
+    else:
+        _print_table(columns, rows)
+        print(f"{len(rows)} filas", file=sys.stderr)
+
+
+def _print_table(columns: list[str], rows: list[list[str]]) -> None:
+    from kg.namespaces import BASE
+
+    table = Table(show_lines=True)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(cell.removeprefix(BASE + "id/") for cell in row))
+    Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False).print(table)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from kg.exports import export
+
+    for path in export(arguments.out, arguments.format, arguments.to, bom=arguments.bom):
+        print(shown(path))
+    return FINE
+
+
+def _draw(arguments: argparse.Namespace) -> int:
+    from kg.pictures import draw
+
+    for path in draw(arguments.out, arguments.to):
+        print(shown(path))
+    return FINE
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    try:
+        from api.app import serve
+    except ImportError as error:
+        raise KgError(f"the web part cannot be loaded ({error}); run `make install`") from error
+    serve(arguments.out, arguments.host, arguments.port)
+    return FINE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""The named questions: SPARQL files with a header in YAML (`#+ ` lines) that says what they ask, in both languages.
+
+A parameter is written `$name` in the query; everything else uses `?name`, so that a file is valid SPARQL as it stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import yaml
+from rdflib import Literal, URIRef
+from rdflib.namespace import XSD
+from rdflib.plugins.sparql import prepareQuery
+
+from kg.errors import KgError, Problem, ProblemsError, did_you_mean, read_text_file
+from kg.namespaces import PG, plan_iri, prefix_header, thing_iri
+from kg.paths import QUERIES, shown
+
+FOLDER = QUERIES / "questions"
+THINGS = ("territory", "institution", "organization", "issue", "fund", "dimension")
+KINDS = (*THINGS, "plan", "class", "text", "number", "year")
+_KEYS = {"title", "description", "caveat", "params", "chart", "needs"}
+
+
+@dataclass(frozen=True)
+class Param:
+    """A parameter: `kind` says what a value is and how it becomes a term (`21` → the territory's IRI)."""
+
+    name: str
+    kind: str
+    default: str
+    label_es: str
+    label_en: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A named query. `text` is the SPARQL without prefixes, parameters still open."""
+
+    name: str
+    title_es: str
+    title_en: str
+    description_es: str
+    description_en: str
+    caveat_es: str
+    caveat_en: str
+    params: tuple[Param, ...]
+    text: str
+    chart: tuple[str, ...] = ()
+
+
+def load_questions(folder: Path = FOLDER) -> dict[str, Question]:
+    """Load and check all questions, by name.
+
+    Raises:
+        ProblemsError: a header lacks something, or a query is no SPARQL; all files at once.
+        KgError: the folder holds no question.
+    """
+    questions: dict[str, Question] = {}
+    problems: list[Problem] = []
+    for path in sorted(folder.glob("*.rq")):
+        try:
+            questions[path.stem] = read_question(path)
+        except ProblemsError as error:
+            problems += error.problems
+    if problems:
+        raise ProblemsError(problems)
+    if not questions:
+        raise KgError(f"{shown(folder)}: no question (.rq) in it")
+    return questions
+
+
+def read_question(path: Path) -> Question:
+    """Read one question file.
+
+    Raises:
+        ProblemsError: what is wrong in its header or query.
+    """
+    source = read_text_file(path)
+    name = shown(path)
+    lines = source.split("\n")
+    header = "\n".join(line[2:].removeprefix(" ") for line in lines if line.startswith("#+"))
+    text = "\n".join(line for line in lines if not line.startswith("#+")).strip() + "\n"
+    try:
+        meta = yaml.load(header, Loader=yaml.BaseLoader) or {}
+    except yaml.YAMLError as error:
+        raise ProblemsError([Problem(name, 1, "header", f"not YAML: {error}", "write `#+ title: {es: …, en: …}`")]) from error
+    problems = [Problem(name, 1, key, "unknown key", did_you_mean(key, _KEYS)) for key in meta if key not in _KEYS]
+    for key in ("title", "description"):
+        for language in ("es", "en"):
+            if not (isinstance(meta.get(key), dict) and meta[key].get(language)):
+                problems.append(Problem(name, 1, f"{key}.{language}", "missing", "every question is told in Spanish and English"))
+    params, wrong = _params(meta.get("params") or [], text, name)
+    problems += wrong
+    if problems:
+        raise ProblemsError(problems)
+    caveat = meta.get("caveat") or {}
+    question = Question(
+        name=path.stem,
+        title_es=meta["title"]["es"],
+        title_en=meta["title"]["en"],
+        description_es=meta["description"]["es"],
+        description_en=meta["description"]["en"],
+        caveat_es=caveat.get("es", ""),
+        caveat_en=caveat.get("en", ""),
+        params=params,
+        text=text,
+        chart=tuple(meta.get("chart") or ()),
+    )
+    _check_syntax(question, name)
+    return question
+
+
+def _params(entries: list[dict[str, str]], text: str, name: str) -> tuple[tuple[Param, ...], list[Problem]]:
+    problems = []
+    params = []
+    for entry in entries:
+        missing = [k for k in ("name", "kind", "default", "es", "en") if k not in entry]
+        if missing:
+            problems.append(Problem(name, 1, "params", f"missing {', '.join(missing)} in {entry}"))
+            continue
+        if entry["kind"] not in KINDS:
+            problems.append(
+                Problem(name, 1, f"params.{entry['name']}", f"no kind {entry['kind']!r}", f"known: {', '.join(KINDS)}")
+            )
+        params.append(Param(entry["name"], entry["kind"], entry["default"], entry["es"], entry["en"]))
+    used, declared = set(re.findall(r"\$(\w+)", text)), {p.name for p in params}
+    problems += [Problem(name, 1, f"params.{n}", "used in the query but not declared") for n in sorted(used - declared)]
+    problems += [Problem(name, 1, f"params.{n}", "declared but not used in the query") for n in sorted(declared - used)]
+    return tuple(params), problems
+
+
+def _check_syntax(question: Question, name: str) -> None:
+    try:
+        prepareQuery(render(question))
+    except Exception as error:
+        raise ProblemsError([Problem(name, 1, "query", f"not SPARQL: {str(error)[:300]}")]) from error
+
+
+def render(question: Question, values: Mapping[str, str] | None = None) -> str:
+    """Return the SPARQL with its prefixes and with the parameters filled in, defaults where no value is given.
+
+    Raises:
+        KgError: an unknown parameter, or a value that its kind cannot take.
+    """
+    given = dict(values or {})
+    known = {p.name for p in question.params}
+    for name in given:
+        if name not in known:
+            options = ", ".join(sorted(known)) or "it has none"
+            raise KgError(f"{question.name}: no parameter {name!r}; {did_you_mean(name, known) or f'parameters: {options}'}")
+    text = question.text
+    for param in question.params:
+        term = term_of(param, given.get(param.name) or param.default)
+        text = re.sub(rf"\${param.name}\b", term.replace("\\", "\\\\"), text)
+    return f"{prefix_header()}\n{text}"
+
+
+def term_of(param: Param, value: str) -> str:
+    """Return a parameter's value as a SPARQL term.
+
+    Raises:
+        KgError: the value does not fit the parameter's kind.
+    """
+    value = value.strip()
+    if param.kind in {*THINGS, "plan", "class"}:
+        if not re.fullmatch(r"[\w.-]+", value):
+            raise KgError(f"{param.name}: {value!r} is no id; give the last part of its address, such as {param.default!r}")
+        if param.kind == "class":
+            return f"<{PG[value]}>"
+        iri: URIRef = plan_iri(value) if param.kind == "plan" else thing_iri(param.kind, value)
+        return f"<{iri}>"
+    if param.kind == "text":
+        return Literal(value).n3() if "\n" not in value else Literal(" ".join(value.split())).n3()
+    if not re.fullmatch(r"-?\d+(?:\.\d+)?", value):
+        raise KgError(f"{param.name}: {value!r} is not a number")
+    if param.kind == "year":
+        return Literal(value, datatype=XSD.gYear).n3()
+    return str(Decimal(value))
+
+
+def choices_query(kind: str) -> str | None:
+    """Return the SPARQL that lists what a parameter of this kind may be (?id ?label), or None where anything goes."""
+    patterns = {
+        "territory": "?plan pg:forTerritory/pg:within* ?thing . ?thing rdfs:label ?label",
+        "plan": "?thing a pg:Plan ; rdfs:label ?label . FILTER(LANG(?label) = 'es')",
+        "institution": "{ ?s pg:partner ?thing } UNION { ?s pg:mentions ?thing } ?thing a pg:Institution ; rdfs:label ?label . "
+        "FILTER(LANG(?label) = 'es')",
+        "organization": "?plan pg:presentedBy ?thing . ?thing rdfs:label ?label",
+        "issue": "?s pg:issue ?thing . ?thing rdfs:label ?label . FILTER(LANG(?label) = 'es')",
+        "fund": "?s pg:fundedBy ?thing . ?thing a pg:FundingSource ; rdfs:label ?label . FILTER(LANG(?label) = 'es')",
+        "dimension": "?s pg:dimension ?thing . ?thing rdfs:label ?label . FILTER(LANG(?label) = 'es')",
+        "class": "?thing rdfs:subClassOf pg:Statement ; rdfs:label ?label . FILTER(LANG(?label) = 'es')",
+    }
+    if kind not in patterns:
+        return None
+    id_of = "REPLACE(STR(?thing), '^.*[/#]', '')"
+    return f"{prefix_header()}\nSELECT DISTINCT ({id_of} AS ?id) ?label WHERE {{ {patterns[kind]} }} ORDER BY ?label ?id"
