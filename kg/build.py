@@ -25,7 +25,6 @@ from kg.paths import DATA, ONTOLOGY, PLANS, ROOT, SHAPES, shown
 from kg.progress import step, tracked
 from kg.reading.drafts import draft_record
 from kg.records import Record, load_records
-from kg.registry import load_registry
 from kg.store import build_store
 from kg.validation import Report, report_graph, report_text, validate_graphs
 
@@ -95,7 +94,7 @@ def make_graphs(records: list[Record]) -> tuple[dict[URIRef, Graph], list[Findin
     ontology, issues, gazetteer = load_ontology(), load_issues(), load_gazetteer()
     graphs = {plan_graph(r.plan): PlanGraph(r, ontology, issues, gazetteer).make() for r in tracked(records, "grafos / graphs")}
     findings = [f for r in records for f in findings_of(r)]
-    return graphs | shared_graphs(load_registry(), gazetteer, issues, records, findings), findings
+    return graphs | shared_graphs(records, findings), findings
 
 
 def validate_parts(graphs: dict[URIRef, Graph]) -> Report:

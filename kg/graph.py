@@ -12,13 +12,13 @@ from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import DCTERMS, PROV, RDF, RDFS, SKOS, XSD
 
 from kg.findings import Finding
-from kg.gazetteer import Gazetteer, Place, Territory
-from kg.issues import Issues
+from kg.gazetteer import Gazetteer, Place, Territory, load_gazetteer
+from kg.issues import Issues, load_issues
 from kg.namespaces import OA, PG, RFC5147, item_iri, plan_iri, shared_graph, thing_iri
-from kg.ontology import ALIGNMENTS, CORE, VOCABULARIES, Ontology, parse_turtle
+from kg.ontology import ALIGNMENTS, CORE, VOCABULARIES, Ontology, load_ontology, parse_turtle
 from kg.paths import ONTOLOGY
 from kg.records import Budget, Figure, Funding, Mention, Partner, Record, Statement, Target
-from kg.registry import Institution, Registry
+from kg.registry import Institution, Registry, load_registry
 from kg.text import shorten
 
 _SIMPLE = ("line", "page", "text", "clean", "axis", "row", "confidence", "rule")
@@ -199,12 +199,12 @@ class PlanGraph:
             self._add(evidence, RDF.type, OA.SpecificResource)
             both(self.graph, evidence, f"Cita de la línea {line}", f"Quote from line {line}")
             self._add(evidence, PG.evidenceLine, Literal(line, datatype=XSD.integer))
-            self._add(evidence, PG.quote, Literal(quote, lang=self.record.language))
+            self._add(evidence, PG.quote, Literal(quote))
             self._add(evidence, OA.hasSource, self.document)
             self._add(evidence, OA.hasSelector, exact)
             self._add(evidence, OA.hasSelector, position)
             self._add(exact, RDF.type, OA.TextQuoteSelector)
-            self._add(exact, OA.exact, Literal(quote, lang=self.record.language))
+            self._add(exact, OA.exact, Literal(quote))
             self._add(position, RDF.type, OA.FragmentSelector)
             self._add(position, RDF.value, Literal(f"line={line - 1},{line}"))
             self._add(position, DCTERMS.conformsTo, RFC5147)
@@ -303,19 +303,19 @@ def _concept(graph: Graph, node: URIRef, scheme: URIRef, *texts: str) -> None:
     graph.add((node, SKOS.definition, en(definition_en)))
 
 
-def territories_graph(gazetteer: Gazetteer) -> Graph:
+def territories_graph(gazetteer: Gazetteer, ontology: Ontology) -> Graph:
     """Return all territories with both codes, each tied to everything above it, and the other named places."""
     graph = Graph()
     for territory in gazetteer.territories.values():
-        _territory(graph, territory, gazetteer)
+        _territory(graph, territory, gazetteer, ontology)
     for place in gazetteer.places.values():
-        _place(graph, place)
+        _place(graph, place, gazetteer, ontology)
     return graph
 
 
-def _territory(graph: Graph, territory: Territory, gazetteer: Gazetteer) -> None:
+def _territory(graph: Graph, territory: Territory, gazetteer: Gazetteer, ontology: Ontology) -> None:
     node = thing_iri("territory", territory.inei)
-    for cls in (_TERRITORY_CLASSES[territory.level], PG.Territory):
+    for cls in ontology.superclasses(_TERRITORY_CLASSES[territory.level]):
         graph.add((node, RDF.type, cls))
     graph.add((node, RDFS.label, es(territory.name)))
     for alias in territory.aliases:
@@ -339,17 +339,22 @@ def _territory(graph: Graph, territory: Territory, gazetteer: Gazetteer) -> None
         graph.add((node, PG.directlyWithin, thing_iri("territory", territory.parent)))
 
 
-def _place(graph: Graph, place: Place) -> None:
+def _place(graph: Graph, place: Place, gazetteer: Gazetteer, ontology: Ontology) -> None:
     node = thing_iri("place", place.id)
-    cls = PG.PopulatedPlace if place.kind == "populated-place" else PG.GeographicFeature
-    for kind in {cls, *([PG.Territory] if cls == PG.PopulatedPlace else [])}:
-        graph.add((node, RDF.type, kind))
+    populated = place.kind == "populated-place"
+    for cls in ontology.superclasses(PG.PopulatedPlace if populated else PG.GeographicFeature):
+        graph.add((node, RDF.type, cls))
     graph.add((node, RDFS.label, es(place.name)))
     graph.add((node, PG.placeKind, thing_iri("place-kind", place.kind)))
     for alias in place.aliases:
         graph.add((node, SKOS.altLabel, es(alias)))
     for code in place.within:
         graph.add((node, PG.locatedIn, thing_iri("territory", code)))
+        if populated:
+            if len(place.within) == 1:
+                graph.add((node, PG.directlyWithin, thing_iri("territory", code)))
+            for upper in (code, *(t.inei for t in gazetteer.ancestors(code))):
+                graph.add((node, PG.within, thing_iri("territory", upper)))
 
 
 def actors_graph(registry: Registry, records: Iterable[Record]) -> Graph:
@@ -430,14 +435,13 @@ def findings_graph(findings: Iterable[Finding]) -> Graph:
     return graph
 
 
-def shared_graphs(
-    registry: Registry, gazetteer: Gazetteer, issues: Issues, records: list[Record], findings: list[Finding]
-) -> dict[URIRef, Graph]:
-    """Return the graphs beside the plans', by name."""
+def shared_graphs(records: list[Record], findings: list[Finding]) -> dict[URIRef, Graph]:
+    """Return the graphs beside the plans', by name: those of the declared data, and the findings."""
+    registry, gazetteer, issues, ontology = load_registry(), load_gazetteer(), load_issues(), load_ontology()
     return {
         shared_graph("ontology"): ontology_graph(),
         shared_graph("issues"): issues_graph(issues),
-        shared_graph("territories"): territories_graph(gazetteer),
+        shared_graph("territories"): territories_graph(gazetteer, ontology),
         shared_graph("actors"): actors_graph(registry, records),
         shared_graph("findings"): findings_graph(findings),
     }

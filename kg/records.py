@@ -320,6 +320,7 @@ def _names(cls: type) -> set[str]:
     return {f.name for f in fields(cls)}
 
 
+STATEMENT_KEYS = frozenset(_names(Statement))
 _RECORD_KEYS = (_names(Record) - {"start", "end"}) | {"period"}
 
 

@@ -140,9 +140,7 @@ def _result(part: str, node: Node, report: Graph, data: Graph) -> Result:
         value = next(iter(report.objects(node, predicate)), None)
         return "" if value is None or isinstance(value, BNode) else str(value)
 
-    messages = [m for m in report.objects(node, SH.resultMessage) if isinstance(m, Literal)]
-    by_language = {m.language: str(m) for m in messages}
-    plain = by_language.get(None) or next(iter(by_language.values()), "")
+    messages = _messages(node, report)
     focus = next(iter(report.objects(node, SH.focusNode)))
     label = next((str(v) for v in data.objects(focus, RDFS.label)), "")
     return Result(
@@ -153,10 +151,24 @@ def _result(part: str, node: Node, report: Graph, data: Graph) -> Result:
         one(SH.resultPath),
         one(SH.value),
         one(SH.sourceConstraintComponent),
-        by_language.get("es", plain),
-        by_language.get("en", plain),
+        messages.get("es", messages[""]),
+        messages.get("en", messages[""]),
         label,
     )
+
+
+def _messages(result: Node, report: Graph) -> dict[str, str]:
+    """Return the messages of a result by language, "" for the first of any.
+
+    They are taken from the shapes: pySHACL drops the language of messages that a SPARQL constraint gives.
+    """
+    found: dict[str, str] = {}
+    sources = [*report.objects(result, SH.sourceConstraint), *report.objects(result, SH.sourceShape)]
+    texts = [m for source in sources for m in load_shapes().objects(source, SH.message)]
+    for message in (*texts, *report.objects(result, SH.resultMessage)):
+        found.setdefault("", str(message))
+        found.setdefault(getattr(message, "language", None) or "", str(message))
+    return found or {"": ""}
 
 
 def report_text(report: Report, limit: int = 20) -> str:

@@ -65,7 +65,7 @@ def _raw_blocks(lines: tuple[str, ...], headers: set[str]) -> Iterator[Block]:
     paragraph: list[tuple[int, str]] = []
     for number, line in _split_glued(lines):
         kind = _kind(line, headers)
-        if kind != "paragraph" and paragraph:
+        if paragraph and (kind != "paragraph" or line.startswith("**")):
             yield from _paragraph(paragraph)
             paragraph = []
         if kind == "paragraph":

@@ -329,7 +329,7 @@ def split_cell(cell: str, role: str, roles: Roles) -> Iterator[tuple[str, str]]:
             continue
         pieces = list(_at_letters(_at_bullets(text)))
         if len(pieces) == 1 and role in {"objective", "proposal", "target"}:
-            pieces = _at_promises(text, roles)
+            pieces = _at_promises(pieces[0], roles)
         for piece in pieces:
             own = role
             mark, rest = split_enumerator(piece)

@@ -1,0 +1,43 @@
+"""Fixtures that several tests share: the material beside the checkout, the records, their graphs, a built folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kg.build import make_graphs, write_graph
+from kg.paths import PLANS
+from kg.records import Record, load_records
+from kg.store import build_store
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+KEYS = ["huancane-2019-2022", "huancayo-2019-2022", "pativilca-2019-2022", "puno-2019-2022", "san-sebastian-2007-2010"]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with plan documents and annotations, or a skip where it is not at hand."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no plan documents beside the checkout ({SHARED})")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def records() -> dict[str, Record]:
+    return {r.plan: r for r in load_records(PLANS)}
+
+
+@pytest.fixture(scope="session")
+def made(records):
+    """(graphs by name, findings) of all records."""
+    return make_graphs(list(records.values()))
+
+
+@pytest.fixture(scope="session")
+def built(made, tmp_path_factory) -> Path:
+    """A folder with graph.nq and a store, as `kg build` leaves it."""
+    out = tmp_path_factory.mktemp("built")
+    write_graph(made[0], out / "graph.nq")
+    build_store(out / "graph.nq", out)
+    return out
