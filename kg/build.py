@@ -26,6 +26,7 @@ from kg.progress import step, tracked
 from kg.reading.drafts import draft_record
 from kg.records import Record, load_records
 from kg.store import build_store
+from kg.text import slug
 from kg.validation import Report, report_graph, report_text, validate_graphs
 
 GRAPH_FILE = "graph.nq"
@@ -84,7 +85,11 @@ def draft_all(folder: Path) -> list[Record]:
     """Draft every document of a folder; a plan's key is its file's name without the ending."""
     paths = list(find_documents(folder))
     with step(f"lectura / reading {shown(folder)}") as notes:
-        records = [draft_record(read_document(p), p.stem) for p in tracked(paths, "lectura / reading")]
+        keys = [slug(p.stem) for p in paths]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise KgError(f"{shown(folder)}: two documents have the key {key!r}; rename one")
+        records = [draft_record(read_document(p), slug(p.stem)) for p in tracked(paths, "lectura / reading")]
         notes.append(f"{len(records)} documentos sin revisar")
     return records
 

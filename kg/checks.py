@@ -33,7 +33,7 @@ def check_all(paths: list[Path], documents: Path | None) -> Iterator[str]:
     yield f"ontology: {check_ontology()} terms, each with label and definition in Spanish and English"
     yield f"declared data: {check_declared()}"
     yield f"shapes: {len(set(load_shapes().subjects()))} nodes"
-    yield f"questions: {len(load_questions())}"
+    yield f"questions: {len(load_questions(parse=True))}"
     found = [(p, load_record(p)) for p in paths] if paths else [(PLANS / f"{r.plan}.yaml", r) for r in load_records(PLANS)]
     problems = [p for path, record in found for p in _record_problems(record, path)]
     if problems:

@@ -32,6 +32,7 @@ from kg.store import open_store
 READY, HEAD, DATA, END, ERROR = b"R", b"H", b"D", b"E", b"X"
 FRAME = struct.Struct(">cI")
 CHUNK = 64 * 1024
+SECOND_OPINION = 5000  # characters of the longest query whose syntax error is located by rdflib too
 _CLONE_NEWNET, _CLONE_NEWUSER, _PR_SET_PDEATHSIG = 0x40000000, 0x10000000, 1
 
 RESULTS = {"json": ox.QueryResultsFormat.JSON, "xml": ox.QueryResultsFormat.XML}
@@ -47,7 +48,8 @@ class Query:
 
     `results` and `graphs` name the serialization for SELECT and ASK, and for CONSTRUCT and DESCRIBE; None refuses that form.
     `default_graphs` and `named_graphs` are the dataset that the protocol asks for; both None leave the query's own.
-    `prefixes` may be used without declaring them. `max_bytes` bounds the answer, `seconds` is when the process ends itself.
+    `prefixes` may be used without declaring them, `base` resolves relative IRIs. `max_bytes` bounds the answer; after
+    `seconds` the process ends itself.
     """
 
     text: str
@@ -56,12 +58,16 @@ class Query:
     default_graphs: list[str] | None = None
     named_graphs: list[str] | None = None
     prefixes: dict[str, str] = field(default_factory=dict)
+    base: str | None = None
     max_bytes: int = 256 * 1024 * 1024
     seconds: int = 60
 
 
 class Refusal(Exception):
-    """A query that is not answered: kind (`syntax`, `update`, `service`, `format`, `size`, `iri`, `engine`), detail, position."""
+    """A query that is not answered: kind, detail, position.
+
+    Kinds: `syntax`, `prefix`, `bad_iri`, `update`, `service`, `format`, `size`, `iri`, `engine`.
+    """
 
     def __init__(self, kind: str, detail: str = "", line: int = 0, column: int = 0):
         super().__init__(detail or kind)
@@ -104,15 +110,43 @@ def check_query(text: str) -> None:
         raise Refusal("service")
 
 
-def syntax_refusal(message: str) -> Refusal:
-    """Turn the engine's syntax error into line, column and the few things expected there that a person can read."""
+def syntax_refusal(text: str, message: str) -> Refusal:
+    """Turn the engine's syntax error into the place of the fault and what a person can read of the things expected there.
+
+    The kind is `syntax`, or `prefix` (the detail names it) or `bad_iri` where the engine knows that much.
+    """
     match = _POSITION.match(message)
     if not match:
         return Refusal("syntax", message[:300])
-    rest = match[3].removeprefix("one of ")
-    words = [w.strip() for w in re.sub(r"\[[^\]]*\]", "", rest).split(",")]
-    readable = [w for w in words if re.fullmatch(r'"[^"]+"|[A-Z][\w ]+', w)]
-    return Refusal("syntax", ", ".join(readable[:8]), int(match[1]), int(match[2]))
+    line, column, expected = int(match[1]), int(match[2]), match[3].removeprefix("one of ")
+    if "Prefix not found" in expected:
+        name = re.search(r"([\w.-]*:)[^\s:]*$", text.split("\n")[line - 1][: column - 1])
+        return Refusal("prefix", name[1] if name else "", line, column - len(name[0]) if name else column)
+    words = [w.strip() for w in re.sub(r"\[[^\]]*\]", "", expected).split(",")]
+    keywords = [w for w in words if re.fullmatch(r"[A-Z][A-Z0-9_]+", w)]
+    signs = [w for w in words if re.fullmatch(r'"[^"]+"', w)]
+    only_keywords = not signs and not re.search(r"\[[^_\]]", expected)
+    # The engine looks for a keyword by taking as many characters as that has, and names the place behind them.
+    overshoot = min(map(len, keywords), default=column - 1) if only_keywords else 0
+    place = max((line, max(column - overshoot, 1)), _second_opinion(text) or (0, 0))
+    kind = "bad_iri" if "IRI parsing failed" in expected and not signs else "syntax"
+    return Refusal(kind, ", ".join((signs + keywords)[:8]) or "–", *place)
+
+
+def _second_opinion(text: str) -> tuple[int, int] | None:
+    """Return where rdflib's parser stops, None where it does not or the query is too long for it."""
+    if len(text) > SECOND_OPINION:
+        return None
+    from pyparsing import ParseBaseException
+    from rdflib.plugins.sparql.parser import parseQuery
+
+    try:
+        parseQuery(text)
+    except ParseBaseException as error:
+        return error.lineno, error.column
+    except (RecursionError, ValueError):
+        return None
+    return None
 
 
 class FrameWriter:
@@ -167,9 +201,15 @@ def _run(store: ox.Store, query: Query) -> ox.QuerySolutions | ox.QueryBoolean |
     if default is not None or named is not None:  # a dataset of the protocol replaces the whole of it
         default, named = default or [], named or []
     try:
-        return store.query(query.text, prefixes=query.prefixes, default_graph=default, named_graphs=named)  # type: ignore[arg-type]
+        return store.query(
+            query.text,
+            base_iri=query.base,
+            prefixes=query.prefixes,
+            default_graph=default,  # type: ignore[arg-type]
+            named_graphs=named,  # type: ignore[arg-type]
+        )
     except SyntaxError as error:
-        raise syntax_refusal(str(error)) from error
+        raise syntax_refusal(query.text, str(error)) from error
 
 
 def _graphs(names: list[str] | None) -> list[ox.NamedNode] | None:

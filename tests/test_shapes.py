@@ -235,7 +235,7 @@ def test_all_terms_of_ours_are_in_the_ontology() -> None:
     shapes, ontology = _shapes(*NAMES), _ontology()
     known = {str(s) for s in ontology.subjects(RDFS.isDefinedBy)}
     named = {str(term) for triple in shapes for term in triple if str(term).startswith(PG) and isinstance(term, URIRef)}
-    queried = {PG + local for query in shapes.objects(None, SH.select) for local in re.findall(r"\bpg:(\w+)", str(query))}
+    queried = {PG + local for query in shapes.objects(None, SH.select) for local in re.findall(r"\bpg:([\w-]+)", str(query))}
     assert (named | queried) - known == set()
 
 
