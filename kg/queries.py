@@ -23,7 +23,7 @@ from kg.paths import QUERIES, shown
 FOLDER = QUERIES / "questions"
 THINGS = ("territory", "institution", "organization", "issue", "fund", "dimension")
 KINDS = (*THINGS, "plan", "class", "text", "number", "year")
-_KEYS = {"title", "description", "caveat", "params", "chart", "needs"}
+_KEYS = {"title", "description", "caveat", "params", "chart", "needs", "start"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Param:
 
 @dataclass(frozen=True)
 class Question:
-    """A named query. `text` is the SPARQL without prefixes, parameters still open."""
+    """A named query. `text` is the SPARQL without prefixes, parameters still open; `start` its place among the first ones."""
 
     name: str
     title_es: str
@@ -51,6 +51,7 @@ class Question:
     params: tuple[Param, ...]
     text: str
     chart: tuple[str, ...] = ()
+    start: int | None = None
 
 
 def load_questions(folder: Path = FOLDER, parse: bool = False) -> dict[str, Question]:
@@ -110,6 +111,7 @@ def read_question(path: Path, parse: bool = False) -> Question:
         params=params,
         text=text,
         chart=tuple(meta.get("chart") or ()),
+        start=int(meta["start"]) if str(meta.get("start", "")).isdigit() else None,
     )
     if parse:
         _check_syntax(question, name)

@@ -1,0 +1,120 @@
+"""Every error body of the server is made here, in the form that the client asked for and in both languages."""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.negotiation import HTML, choose
+from api.rendering import language_of, render
+from api.strings import LANGUAGES, error_texts
+from kg.media_types import Format
+from kg.pool import QueryFailed
+
+logger = logging.getLogger(__name__)
+PROBLEM = Format("problem", "application/problem+json", "json", ("application/json", "application/ld+json"))
+TEXT = Format("text", "text/plain", "txt")
+_RETRY = {"overload", "unavailable"}
+_BY_STATUS = {404: "not_found", 405: "method"}
+
+
+class Refused(Exception):
+    """A request that is not served: a kind of strings.yaml, what fills its texts, and links to what is near."""
+
+    def __init__(self, kind: str, near: list[tuple[str, str]] | None = None, **values: object):
+        super().__init__(kind)
+        self.kind, self.near, self.values = kind, near or [], values
+
+
+def error_response(request: Request, kind: str, near: list[tuple[str, str]] | None = None, **values: object) -> Response:
+    """Make the body of an error: a problem document (RFC 9457), plain text, or a page for a browser.
+
+    near: (text, address) pairs of what the client may have meant. line and column go into the problem document as numbers.
+    """
+    settings = request.app.state.settings
+    texts = error_texts()[kind]
+    filled = {"detail": "", "line": 0, "column": 0, "retry": settings.retry_seconds} | values
+    told: dict[str, dict[str, str]] = {
+        lang: {
+            "title": texts.title[lang].format(**filled),
+            "detail": texts.detail[lang].format(**filled),
+            "hint": texts.hint[lang].format(**filled),
+        }
+        for lang in LANGUAGES
+    }
+    headers = {"Retry-After": str(settings.retry_seconds)} if kind in _RETRY else {}
+    headers |= {"Vary": "Accept", "Cache-Control": "no-store"}
+    response = _body(request, kind, texts.status, told, near or [], filled)
+    response.headers.update(headers)
+    return response
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Send every error of the application through `error_response`."""
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(QueryFailed, _query_failed)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _body(
+    request: Request,
+    kind: str,
+    status: int,
+    told: dict[str, dict[str, str]],
+    near: list[tuple[str, str]],
+    filled: dict[str, object],
+) -> Response:
+    language = language_of(request)
+    mine = told[language]
+    choice = choose(request.headers.get("accept", ""), (PROBLEM, HTML, TEXT))
+    if choice and choice.format is HTML:
+        page = render(request, "error.html", error=mine, code=status, near=near)
+        page.status_code = status
+        return page
+    if choice and choice.format is TEXT:
+        text = "\n".join(f"{t['title']}\n{t['detail']}\n{t['hint']}\n" for t in told.values())
+        return Response(text, status, media_type="text/plain")
+    problem: dict[str, object] = {
+        "type": f"about:blank#{kind}",
+        "title": mine["title"],
+        "status": status,
+        "detail": mine["detail"],
+    }
+    problem |= {"hint": mine["hint"], "kind": kind}
+    problem |= {name: filled[name] for name in ("line", "column") if filled[name]}
+    problem |= {"near": [address for _, address in near]} if near else {}
+    problem |= told
+    return Response(json.dumps(problem, ensure_ascii=False, indent=1), status, media_type=PROBLEM.media_type)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return error_response(request, error.kind, error.near, **error.values)
+
+
+async def _query_failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, QueryFailed)
+    limit = request.app.state.settings.result_bytes
+    return error_response(request, error.kind, detail=error.detail, line=error.line, column=error.column, limit=limit)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = _BY_STATUS.get(error.status_code, "internal")
+    if kind == "internal":
+        logger.error("%s %s: %s", request.method, request.url.path, HTTPStatus(error.status_code).phrase)
+    response = error_response(request, kind, detail=request.method if kind == "method" else request.url.path)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    logger.error("%s %s", request.method, request.url.path, exc_info=error)
+    return error_response(request, "internal")

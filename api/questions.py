@@ -1,0 +1,164 @@
+"""The named questions: a list, and for each a form, its answer as a table with links, and the same as CSV, XLSX or JSON."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from fastapi import APIRouter
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from api.errors import Refused
+from api.lookup import Node, Row, parse_solutions, rows
+from api.negotiation import CSV, HTML, JSON, QUESTION_FORMATS, XLSX, negotiate
+from api.rendering import language_of, render
+from api.sparql import table_of
+from api.streaming import AnswerResponse, while_connected
+from kg.errors import KgError
+from kg.namespaces import PREFIXES, prefix_header
+from kg.pool import Answer
+from kg.queries import Param, Question, choices_query
+from kg.queries import render as fill
+from kg.worker import Query
+
+router = APIRouter()
+BOM = b"\xef\xbb\xbf"
+_NUMERIC = ("integer", "decimal", "double")
+_CONTROL = {"lang", "format", "bom"}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A parameter on a form: its label, its value, and what it may be (id, label); empty where anything goes."""
+
+    name: str
+    label: str
+    value: str
+    choices: list[tuple[str, str]]
+
+
+@router.api_route("/questions", methods=["GET", "HEAD"])
+async def questions(request: Request) -> Response:
+    """List the questions."""
+    choice = negotiate(request.headers.get("accept", ""), request.query_params.get("format"), (HTML, JSON))
+    if choice is None:
+        raise Refused("format", offers="text/html (html), application/json (json)")
+    known: dict[str, Question] = request.app.state.questions
+    if choice.format is JSON:
+        return JSONResponse([_described(q, request) for q in known.values()], headers={"Vary": "Accept"})
+    return render(request, "questions.html", questions=list(known.values()))
+
+
+@router.api_route("/questions/{name}", methods=["GET", "HEAD"])
+async def question(request: Request, name: str) -> Response:
+    """Answer a question."""
+    known: dict[str, Question] = request.app.state.questions
+    if name not in known:
+        near = [(known[n].title_es, f"/questions/{n}") for n in get_close_matches(name, known, n=3)]
+        raise Refused("missing_thing", near, detail=name)
+    choice = negotiate(request.headers.get("accept", ""), request.query_params.get("format"), QUESTION_FORMATS)
+    if choice is None:
+        raise Refused("format", offers=", ".join(f"{f.media_type} ({f.name})" for f in QUESTION_FORMATS))
+    asked = known[name]
+    values = {key: value for key, value in request.query_params.items() if key not in _CONTROL and value.strip()}
+    try:
+        text = fill(asked, values)
+    except KgError as error:
+        raise Refused("parameter", detail=str(error)) from error
+    if choice.format is HTML:
+        return await _page(request, asked, values, text)
+    answer = await _ask(request, text, "csv" if choice.format is CSV else "json")
+    headers = {"Vary": "Accept"}
+    if choice.format is XLSX or choice.format is CSV:
+        headers["Content-Disposition"] = f'attachment; filename="{name}.{choice.format.ending}"'
+    if choice.format is XLSX:
+        book = workbook(*parse_solutions(await answer.read()), name)
+        return Response(book, headers=headers | {"Content-Type": choice.content_type})
+    if choice.format is CSV and request.query_params.get("bom") == "1":
+        return StreamingResponse(_with_bom(answer), headers=headers | {"Content-Type": choice.content_type})
+    return AnswerResponse(answer, choice.content_type, headers)
+
+
+def workbook(names: list[str], found: list[Row], title: str) -> bytes:
+    """Return the solutions as a spreadsheet; numbers are numbers, and no text is taken for a formula."""
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet(title[:31])
+    sheet.append(names)
+    for row in found:
+        sheet.append([_spreadsheet_cell(sheet, row.get(name)) for name in names])
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+async def _ask(request: Request, text: str, format_: str) -> Answer:
+    settings = request.app.state.settings
+    query = Query(
+        text, format_, None, prefixes=PREFIXES, max_bytes=settings.result_bytes, seconds=int(settings.query_seconds) + 5
+    )
+    return await while_connected(request, request.app.state.queries.ask(query))
+
+
+async def _page(request: Request, asked: Question, values: dict[str, str], text: str) -> Response:
+    answer = await _ask(request, text, "json")
+    names, found = parse_solutions(await answer.read())
+    told = [name for name in names if not found or any(name in row for row in found)]  # a column without a value is not shown
+    return render(
+        request,
+        "question.html",
+        question=asked,
+        fields=[await _field(request, param, values.get(param.name, param.default)) for param in asked.params],
+        values=values,
+        table=await table_of(request, told, found),
+        text=text.removeprefix(prefix_header()).strip(),
+    )
+
+
+async def _field(request: Request, param: Param, value: str) -> Field:
+    label = param.label_en if language_of(request) == "en" else param.label_es
+    listing = choices_query(param.kind)
+    found = await rows(request.app.state.pages, listing) if listing else []
+    choices = dict.fromkeys((row["id"].value, row["label"].value) for row in found)
+    if listing and value not in {key for key, _ in choices}:
+        choices[value, value] = None
+    return Field(param.name, label, value, list(choices))
+
+
+def _described(asked: Question, request: Request) -> dict[str, object]:
+    return {
+        "name": asked.name,
+        "url": f"{request.base_url}questions/{asked.name}",
+        "title": {"es": asked.title_es, "en": asked.title_en},
+        "description": {"es": asked.description_es, "en": asked.description_en},
+        "parameters": [{"name": p.name, "kind": p.kind, "default": p.default} for p in asked.params],
+    }
+
+
+async def _with_bom(answer: Answer) -> AsyncIterator[bytes]:
+    """Put the mark in front that makes spreadsheet programs read UTF-8."""
+    try:
+        yield BOM
+        async for chunk in answer.chunks():
+            yield chunk
+    finally:
+        answer.close()
+
+
+def _spreadsheet_cell(sheet: object, node: Node | None) -> object:
+    """Return a number where the term is one; else a text cell, so that `=1+1` stays text."""
+    if node is None:
+        return None
+    if node.datatype.endswith(_NUMERIC):
+        try:
+            return int(node.value) if node.datatype.endswith("integer") else float(node.value)
+        except ValueError:
+            pass
+    text = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", node.value)[:32767])
+    text.data_type = "s"
+    return text
