@@ -22,7 +22,8 @@ from kg.records import load_records
 from kg.store import current_store, open_store, query
 from kg.worker import Query
 
-SMALL = "SELECT ?s ?t { ?s a <https://w3id.org/plan-de-gobierno/ontology#Project> ; <https://w3id.org/plan-de-gobierno/ontology#text> ?t } LIMIT 10"
+PG = "https://w3id.org/plan-de-gobierno/ontology#"
+SMALL = f"SELECT ?s ?t {{ ?s a <{PG}Project> ; <{PG}text> ?t }} LIMIT 10"
 LARGE = "SELECT ?p (COUNT(*) AS ?n) { ?s ?p ?o } GROUP BY ?p ORDER BY DESC(?n)"
 
 

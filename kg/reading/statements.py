@@ -40,6 +40,7 @@ class _Heading:
     style: str
     text: str
     number: int = 0
+    axis: str | None = None
 
 
 class Walker:
@@ -121,8 +122,11 @@ class Walker:
         self._section_roles.append(role)
         if role and role not in {"skip", "ignored"} and not self._label:
             self._label = None
-        if self.roles.is_axis(name) and name not in self.axes:
-            self.axes.append(name)
+        axis = title.rstrip(" .:")
+        if self.roles.is_axis(name):
+            self._stack[-1].axis = axis
+            if axis not in self.axes:
+                self.axes.append(axis)
 
     def _depth_of(self, style: str, number: int) -> int:
         """Return the depth of a heading: that of the last one of its kind; a chapter closes loose titles, which nest in it."""
@@ -165,7 +169,7 @@ class Walker:
 
     @property
     def _axis(self) -> str | None:
-        return next((h.text for h in reversed(self._stack) if h.text in self.axes), None)
+        return next((h.axis for h in reversed(self._stack) if h.axis), None)
 
     def _role(self) -> str | None:
         if self._label:
