@@ -1,7 +1,7 @@
 """Two pictures of the graph, as SVG and PNG: which institutions the plans count on, and which issues their commitments are about.
 
-Titles, numbers and what is emphasised are computed from the data. The places of all things are computed too, without chance, and the
-files carry no date: the same graph gives the same bytes.
+Titles, numbers and what is emphasised are computed from the data. The places of all things are computed too, without chance, and
+the files carry no date: the same graph gives the same bytes.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import networkx as nx
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, FancyBboxPatch, PathPatch
 from matplotlib.path import Path as Curve
 
 from kg.errors import KgError
-from kg.networks import facts_of, plan_institution, plan_issue, write_whole
+from kg.networks import Network, facts_of, plan_institution, plan_issue, write_whole
 from kg.paths import shown
 from kg.progress import step
 from kg.store import version_of
@@ -28,12 +27,16 @@ from kg.text import shorten
 
 FOLDER = "pictures"
 GRAPH_FILE = "graph.nq"
-# Colours that the colour-blind can tell apart (after Okabe and Ito, and Tol), each at least 3:1 against white; the last is "others".
-PALETTE = ("#0072B2", "#D55E00", "#007A5A", "#AA4499", "#B07800", "#332288", "#2F8FC4")
+# Colours that the colour-blind can tell apart (after Okabe and Ito, and Tol), each at least 3:1 against white.
+PALETTE = ("#0072B2", "#D55E00", "#007A5A", "#AA4499", "#B07800", "#332288")
 OTHERS, INK, GREY, FAINT, PANEL = "#6E6E6E", "#1A1A1A", "#595959", "#C9C9C9", "#F3F3F1"
 MOST_PLANS, MOST_SHARED, MOST_ISSUES, SHARED_BY = 10, 24, 24, 3
-_SETTINGS = {"svg.hashsalt": "plan-de-gobierno", "svg.fonttype": "path", "font.family": "DejaVu Sans", "path.simplify": False}
-_LICENSE = "Licencia CC BY 4.0"
+_SETTINGS: dict[Any, Any] = {
+    "svg.hashsalt": "plan-de-gobierno",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "path.simplify": False,
+}
 
 
 def draw(out: Path, target: Path | None = None) -> list[Path]:
@@ -75,8 +78,10 @@ class Sheet:
         self.axes.set_xlim(0, width)
         self.axes.set_ylim(height, 0)
         self.axes.axis("off")
-        self.text(0.5, 0.62, _wrapped(title, width * 5.6), size=20, weight="bold", va="center", linespacing=1.2)
-        self.text(0.5, 1.25, _wrapped(subtitle, width * 9.9), size=11.5, color=GREY, va="top", linespacing=1.35)
+        self.text(0.5, 0.62, _balanced(title, width * 5.6), size=20, weight="bold", va="center", linespacing=1.2)
+        self.text(
+            0.5, 1.25, "\n".join(textwrap.wrap(subtitle, int(width * 10.2))), size=11.5, color=GREY, va="top", linespacing=1.35
+        )
         self.line(((0.5, height - 0.5), (width - 0.5, height - 0.5)), color=FAINT, linewidth=0.8)
         self.text(0.5, height - 0.27, source, size=9, color=GREY)
 
@@ -122,12 +127,20 @@ class Sheet:
         return written.getvalue()
 
 
-def _wrapped(text: str, characters: float) -> str:
-    return "\n".join(textwrap.wrap(text, int(characters)))
+def _balanced(text: str, characters: float) -> str:
+    """Break a title into as few lines as fit, of about the same length."""
+    width = int(characters)
+    lines = len(textwrap.wrap(text, width))
+    narrowest = next(w for w in range(width // 2, width + 1) if len(textwrap.wrap(text, w)) <= lines)
+    return "\n".join(textwrap.wrap(text, narrowest))
 
 
-def _source(plans: int, source: str) -> str:
-    return f"Fuente: {_count(plans, 'plan', 'planes')} de gobierno leídos línea por línea, proyecto plan-de-gobierno · {_LICENSE} · {source}"
+def _source(graph: Network, source: str) -> str:
+    """Say what the picture is made of; how many plans a person has reviewed belongs to it."""
+    plans = [d for n, d in graph.nodes(data=True) if n.startswith("plan/")]
+    reviewed = sum(1 for d in plans if d.get("reviewed"))
+    read = f"{_count(len(plans), 'plan', 'planes')} de gobierno, {reviewed} con lectura revisada"
+    return f"Fuente: {read}; proyecto plan-de-gobierno · Licencia CC BY 4.0 · {source}"
 
 
 def _count(number: int, one: str, many: str) -> str:
@@ -142,9 +155,24 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(names[:-1])} {link} {names[-1]}"
 
 
-def _plan_name(graph: nx.DiGraph, plan: str) -> str:
-    node = graph.nodes[plan]
-    return " ".join(filter(None, (node.get("territory", node["label"]), node.get("period", ""))))
+def _plan_names(graph: Network) -> dict[str, tuple[str, str]]:
+    """Name the plans by territory and period; those of one territory and period by their organization too."""
+    plans = {n: d for n, d in graph.nodes(data=True) if n.startswith("plan/")}
+    places = {
+        n: (str(d.get("territory") or d["label"]), str(d.get("period", "")) if d.get("territory") else "")
+        for n, d in plans.items()
+    }
+    often = Counter(places.values())
+    return {
+        n: (place, period)
+        if often[place, period] == 1
+        else (f"{place}, {shorten(str(plans[n].get('organization', n)), 24)}", period)
+        for n, (place, period) in places.items()
+    }
+
+
+def _plan_name(graph: Network, plan: str) -> str:
+    return " ".join(filter(None, _plan_names(graph)[plan]))
 
 
 # ------------------------------------------------------------------------------------- plans and institutions
@@ -154,7 +182,7 @@ def _plan_name(graph: nx.DiGraph, plan: str) -> str:
 class _Ties:
     """Who counts on whom: institution → plan → number of statements in which it is partner or funder."""
 
-    graph: nx.DiGraph
+    graph: Network
     plans: list[str] = field(default_factory=list)
     of: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -193,10 +221,10 @@ class _Ties:
         return self.colors().get(str(self.graph.nodes[institution].get("institutionKind")), OTHERS)
 
 
-_ROW, _COLUMNS, _LEFT, _BLOCK, _HUB, _NODE = 0.27, 3, 0.5, 7.6, 8.15, 11.0
+_ROW, _COLUMNS, _LEFT, _BLOCK, _HUB, _NODE = 0.27, 3, 0.5, 8.2, 8.75, 11.5
 
 
-def _institutions(graph: nx.DiGraph, source: str) -> Sheet | None:
+def _institutions(graph: Network, source: str) -> Sheet | None:
     """Draw the plans with the institutions that only they count on, and ties to those that several count on."""
     ties = _Ties(graph)
     if not ties.of:
@@ -207,7 +235,7 @@ def _institutions(graph: nx.DiGraph, source: str) -> Sheet | None:
     body = max(sum(heights) + 0.2 * (len(heights) - 1), 0.5 * len(shared))
     top = 3.35
     sheet = Sheet(
-        15, top + body + 0.9, _institutions_title(ties, all_plans), _institutions_subtitle(ties), _source(all_plans, source)
+        15.6, top + body + 0.9, _institutions_title(ties, all_plans), _institutions_subtitle(ties), _source(graph, source)
     )
     _institutions_legend(sheet, ties)
     sheet.text(_LEFT, top - 0.32, "Solo un plan cuenta con ellas", size=11, weight="bold")
@@ -219,10 +247,9 @@ def _institutions(graph: nx.DiGraph, source: str) -> Sheet | None:
         _plan_block(sheet, ties, plan, y, height)
         y += height + gap
     _shared_column(sheet, ties, shared, hubs, top, body)
-    for plan, middle in hubs.items():
+    for middle in hubs.values():
         sheet.dot(_HUB, middle, 0.2, INK)
         sheet.line(((_LEFT + _BLOCK - 0.02, middle), (_HUB, middle)), color=INK, linewidth=1.2)
-        del plan
     return sheet
 
 
@@ -242,8 +269,9 @@ def _institutions_title(ties: _Ties, plans: int) -> str:
 
 def _institutions_subtitle(ties: _Ties) -> str:
     return (
-        "Un plan cuenta con una institución cuando un enunciado suyo la nombra como socia o como fuente de dinero; no se cuenta la propia "
-        "municipalidad ni lo que solo se menciona. Entre paréntesis, y en el grosor del lazo, el número de enunciados."
+        "Un plan cuenta con una institución (o una clase de ellas) cuando un enunciado suyo la nombra como socia o como fuente "
+        "de dinero; no se cuenta la propia municipalidad ni lo que solo se menciona. Entre paréntesis, y en el grosor del lazo, "
+        "el número de enunciados."
     ) + (f" Se muestran los {MOST_PLANS} planes con más instituciones." if len(ties.plans) == MOST_PLANS else "")
 
 
@@ -278,7 +306,7 @@ def _plan_block(sheet: Sheet, ties: _Ties, plan: str, y: float, height: float) -
         statements = ties.of[institution][plan]
         suffix = f" ({statements})" if statements > 1 else ""
         sheet.dot(x, middle, 0.11, ties.color(institution))
-        sheet.text(x + 0.13, middle, shorten(ties.short(institution), 32 - len(suffix)) + suffix, size=8.5, color=GREY)
+        sheet.text(x + 0.13, middle, shorten(ties.short(institution), 36 - len(suffix)) + suffix, size=8.5, color=GREY)
     if not alone:
         sheet.text(_LEFT + 0.25, y + 0.56, "ninguna", size=8.5, color=GREY)
 
@@ -307,7 +335,7 @@ def _shared_column(sheet: Sheet, ties: _Ties, shared: list[str], hubs: dict[str,
 class _Commitments:
     """What the commitments are about: issue → plan → number of commitments."""
 
-    graph: nx.DiGraph
+    graph: Network
     of: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -343,33 +371,34 @@ class _Commitments:
         return self.colors().get(str(self.graph.nodes[issue].get("dimension", "")), OTHERS)
 
 
-def _issues(graph: nx.DiGraph, source: str) -> Sheet | None:
+def _issues(graph: Network, source: str) -> Sheet | None:
     """Draw plans against issues: a disc for the commitments of a plan about an issue."""
     said = _Commitments(graph)
     if not said.of:
         return None
     all_plans = [n for n in graph if n.startswith("plan/")]
     plans, issues = said.plans(), said.issues()[:MOST_ISSUES]
-    row, first, pitch, top = 0.4, 6.1, max(0.95, min(1.7, 6.4 / len(plans))), 3.75
-    width = max(12.5, first + pitch * len(plans) + 1.6)
+    heads = {p: [*textwrap.wrap(_plan_names(graph)[p][0], 15)[:4], _plan_names(graph)[p][1]] for p in plans}
+    row, first, pitch, top = 0.4, 5.6, 1.4, 3.2 + 0.19 * max(map(len, heads.values()))
+    width = max(11.5, first + pitch * (len(plans) - 1) + 1.9)
     sheet = Sheet(
         width,
         top + row * len(issues) + 0.85,
         _issues_title(said, len(all_plans)),
         _issues_subtitle(said, [p for p in all_plans if p not in plans]),
-        _source(len(all_plans), source),
+        _source(graph, source),
     )
     sheet.legend(0.58, 2.6, [(color, kind) for kind, color in said.colors().items()])
     places = {plan: first + pitch * index for index, plan in enumerate(plans)}
     for plan, x in places.items():
-        sheet.text(x, top - 0.42, _plan_name(graph, plan).replace(" ", "\n").replace("\n", " ", 0), **_HEAD)
-    sheet.text(width - 0.5, top - 0.42, "Total", size=10, weight="bold", ha="right")
+        sheet.text(x, top - 0.15, "\n".join(heads[plan]), **_HEAD)
+    sheet.text(width - 0.62, top - 0.15, "Total", **{**_HEAD, "ha": "right"})
     for index, issue in enumerate(issues):
         _issue_row(sheet, said, issue, top + row * (index + 0.5), row, places)
     return sheet
 
 
-_HEAD: dict[str, Any] = {"size": 10, "weight": "bold", "ha": "center", "linespacing": 1.25}
+_HEAD: dict[str, Any] = {"size": 10, "weight": "bold", "ha": "center", "va": "bottom", "linespacing": 1.25}
 
 
 def _issue_row(sheet: Sheet, said: _Commitments, issue: str, y: float, row: float, places: dict[str, float]) -> None:
@@ -386,7 +415,11 @@ def _issue_row(sheet: Sheet, said: _Commitments, issue: str, y: float, row: floa
             diameter = 0.37 * max((number / most) ** 0.5, 0.32)
             inside = diameter > 0.21
             sheet.dot(x, y, diameter, color, alpha=1.0 if wide else 0.45)
-            style = {"color": "white", "ha": "center"} if inside and wide else {"color": INK if wide else GREY, "ha": "center"}
+            style = (
+                {"color": "white", "ha": "center", "weight": "bold"}
+                if inside and wide
+                else {"color": INK if wide else GREY, "ha": "center"}
+            )
             sheet.text(x if inside else x + 0.2, y, str(number), size=9, **style)
     words = f"{said.total(issue)}"
     sheet.text(
@@ -410,10 +443,13 @@ def _issues_subtitle(said: _Commitments, absent: list[str]) -> str:
     wide = [i for i in said.of if len(said.of[i]) >= SHARED_BY]
     kept = min(MOST_ISSUES, len(said.of))
     text = (
-        f"{len(wide)} de los {len(said.of)} temas con compromisos los reciben de tres planes o más (en negrita). Se muestran los {kept} con "
-        "más compromisos: programas, proyectos, actividades y propuestas; uno puede tratar de varios temas."
+        f"{len(wide)} de los {len(said.of)} temas con compromisos los reciben de tres planes o más (en negrita). Se muestran "
+        f"los {kept} con más compromisos (programas, proyectos, actividades y propuestas); un compromiso puede tratar de "
+        "varios temas."
     )
-    if absent and len(said.plans()) < MOST_PLANS:
+    if len(said.plans()) == MOST_PLANS:
+        return f"{text} Se muestran los {MOST_PLANS} planes de más temas; el total es de todos."
+    if absent:
         names = _listed([_plan_name(said.graph, p) for p in absent])
-        text += f" Sin compromisos, solo con diagnóstico, objetivos o metas: {names}."
+        text += f" No enuncia compromisos de estas clases: {names}." if len(absent) == 1 else f" No los enuncian: {names}."
     return text

@@ -201,7 +201,7 @@ def _with_fallback_issues(statements: list[Statement], issues: Issues) -> Iterab
         own = statement.issues or rows.get(statement.row or "")
         if not own:
             headings = (issues.strong(h) for h in reversed(statement.section) if not issues.dimension_of_heading(h))
-            own = tuple(next((h for h in headings if h), None) or issues.weak(statement.text))
+            own = tuple(next((h for h in headings if h), []) or issues.weak(statement.text))
         if not own and statement.section:
             own = tuple(issues.label(" ".join(statement.section)))
         yield replace(statement, issues=own if statement.issues else own[:2])
