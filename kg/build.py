@@ -15,6 +15,7 @@ from rdflib import Graph, URIRef
 from kg import __version__
 from kg.documents import find_documents, read_document
 from kg.errors import KgError, reason_of
+from kg.files import write_whole
 from kg.findings import Finding, findings_of
 from kg.gazetteer import load_gazetteer
 from kg.graph import PlanGraph, nquads_lines, shared_graphs
@@ -65,12 +66,12 @@ def build(out: Path, plans: Path = PLANS, documents: Path | None = None) -> Buil
     with step(f"escritura / writing {shown(out / GRAPH_FILE)}") as notes:
         quads = write_graph(graphs, out / GRAPH_FILE)
         write_report(report, out)
-        write_atomically(out / FINDINGS_FILE, json.dumps([asdict(f) for f in findings], ensure_ascii=False, indent=1) + "\n")
+        write_whole(out / FINDINGS_FILE, json.dumps([asdict(f) for f in findings], ensure_ascii=False, indent=1) + "\n")
         notes.append(f"{quads:,} cuádruplas")
     with step("almacén / store") as notes:
         info = build_store(out / GRAPH_FILE, out)
         notes.append(f"versión {info.version}")
-    write_atomically(out / INPUTS_FILE, "" if documents else inputs_fingerprint(plans) + "\n")
+    write_whole(out / INPUTS_FILE, "" if documents else inputs_fingerprint(plans) + "\n")
     return Built(info.version, report, len(records), sum(len(r.statements) for r in records), quads, len(findings))
 
 
@@ -111,7 +112,7 @@ def validate_parts(graphs: dict[URIRef, Graph]) -> Report:
 def write_graph(graphs: dict[URIRef, Graph], path: Path) -> int:
     """Write all quads, sorted; returns their number. Two builds of the same inputs give the same bytes."""
     lines = sorted(line for name, graph in graphs.items() for line in nquads_lines(name, graph))
-    write_atomically(path, "\n".join(lines) + "\n")
+    write_whole(path, "\n".join(lines) + "\n")
     return len(lines)
 
 
@@ -141,23 +142,8 @@ def read_graphs(path: Path) -> dict[URIRef, Graph]:
 
 def write_report(report: Report, out: Path) -> None:
     """Write the report for people and as RDF."""
-    write_atomically(out / REPORT_TEXT, report_text(report, limit=1_000_000) + "\n")
-    write_atomically(out / REPORT_RDF, report_graph(report).serialize(format="longturtle"))
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file as a whole: a reader sees the old one or the new one.
-
-    Raises:
-        KgError: the folder is not writable or the disk is full.
-    """
-    partial = path.with_name(path.name + ".part")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise KgError(f"{shown(path)}: cannot be written ({reason_of(error)}); check permissions and free space") from error
+    write_whole(out / REPORT_TEXT, report_text(report, limit=1_000_000) + "\n")
+    write_whole(out / REPORT_RDF, report_graph(report).serialize(format="longturtle"))
 
 
 def make_folder(out: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from kg.errors import KgError, Problem, ProblemsError, did_you_mean, read_text_file
+from kg.errors import KgError, Problem, ProblemsError, did_you_mean
+from kg.files import read_text_file
 from kg.paths import shown
 
 _Loader: type = getattr(yaml, "CBaseLoader", yaml.BaseLoader)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 
 
 @dataclass(frozen=True, order=True)
@@ -51,22 +50,3 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def reason_of(error: OSError) -> str:
     """Say in plain words why the operating system refused."""
     return error.strerror or type(error).__name__
-
-
-def read_text_file(path: Path) -> str:
-    """Read a UTF-8 file whole.
-
-    Raises:
-        KgError: the file is missing, unreadable, a folder, or not UTF-8 (with the offset of the first bad byte).
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise KgError(f"{path}: cannot be read ({reason_of(error)}); check the path and its permissions") from error
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise KgError(
-            f"{path}:{line}: not UTF-8 (byte {data[error.start]:#04x} at offset {error.start}); save the file as UTF-8"
-        ) from error

@@ -17,7 +17,8 @@ from functools import cache, cached_property
 from typing import Literal
 
 from kg.declared import entries
-from kg.errors import KgError, read_text_file
+from kg.errors import KgError
+from kg.files import read_text_file
 from kg.paths import DATA
 from kg.text import fold, slug
 

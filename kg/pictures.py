@@ -19,7 +19,9 @@ from matplotlib.patches import Ellipse, FancyBboxPatch, PathPatch
 from matplotlib.path import Path as Curve
 
 from kg.errors import KgError
-from kg.networks import Network, facts_of, plan_institution, plan_issue, write_whole
+from kg.facts import facts_of
+from kg.files import write_whole
+from kg.networks import Network, plan_institution, plan_issue
 from kg.paths import shown
 from kg.progress import step
 from kg.store import version_of

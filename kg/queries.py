@@ -16,7 +16,8 @@ from rdflib import Literal, URIRef
 from rdflib.namespace import XSD
 from rdflib.plugins.sparql import prepareQuery
 
-from kg.errors import KgError, Problem, ProblemsError, did_you_mean, read_text_file
+from kg.errors import KgError, Problem, ProblemsError, did_you_mean
+from kg.files import read_text_file
 from kg.namespaces import PG, plan_iri, prefix_header, thing_iri
 from kg.paths import QUERIES, shown
 

@@ -14,7 +14,8 @@ import yaml
 
 from kg.declared import Collector, Item, read_yaml
 from kg.documents import Document
-from kg.errors import KgError, ProblemsError, did_you_mean, reason_of
+from kg.errors import KgError, ProblemsError, did_you_mean
+from kg.files import write_whole
 from kg.gazetteer import load_gazetteer
 from kg.issues import load_issues
 from kg.ontology import load_ontology
@@ -679,13 +680,7 @@ def write_record(record: Record, path: Path) -> None:
     Raises:
         KgError: the folder is missing or not writable.
     """
-    text = dump_record(record)
-    partial = path.with_suffix(".yaml.part")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise KgError(f"{shown(path)}: cannot be written ({reason_of(error)}); check the folder and the free space") from error
+    write_whole(path, dump_record(record))
 
 
 def dump_record(record: Record) -> str:

@@ -116,12 +116,12 @@ def test_no_write_permission(plans, tmp_path, capsys):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_is_told(tmp_path, monkeypatch):
-    from kg.build import write_atomically
     from kg.errors import KgError
+    from kg.files import write_whole
 
     (tmp_path / "x.part").symlink_to("/dev/full")
     with pytest.raises(KgError, match="No space left"):
-        write_atomically(tmp_path / "x", "y" * 100_000)
+        write_whole(tmp_path / "x", "y" * 100_000)
     assert not (tmp_path / "x").exists()
 
 
