@@ -19,7 +19,7 @@ from kg.reading.roles import COMMITMENTS, load_roles
 from kg.reading.statements import Drafted, Walker
 from kg.records import Axis, Budget, Named, Part, Record, Review, Source, Statement, Target
 from kg.registry import Organization, load_registry
-from kg.text import fold, slug, squeeze
+from kg.text import fold, shorten, slug, squeeze
 
 READER = f"kg draft {__version__}"
 _HEAD = 25
@@ -43,7 +43,7 @@ def draft_record(document: Document, key: str | None = None) -> Record:
     name = organization[0].id if organization else None
     return Record(
         plan=key or default_key(territory, start, end, name, document),
-        title=squeeze(_title(blocks)),
+        title=shorten(squeeze(_title(blocks)), 200),
         level=territory.level if territory else "national",
         document=Source(document.name, document.sha256, document.media_type, len(document.lines)),
         review=Review("draft", READER),
