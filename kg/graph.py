@@ -95,7 +95,9 @@ class PlanGraph:
             return year_literal(int(str(value)))
         if isinstance(value, Decimal):
             return decimal_literal(value)
-        return Literal(value) if wanted == XSD.boolean else Literal(str(value), datatype=wanted)
+        if wanted == XSD.boolean:
+            return Literal(value)
+        return Literal(str(value), datatype=None if wanted == XSD.string else wanted)
 
     def _keyed(self, subject: URIRef, key: str, value: object) -> None:
         if value is not None and value != ():

@@ -7,7 +7,9 @@ import os
 from rdflib import Namespace, URIRef
 from rdflib.namespace import DCTERMS, OWL, PROV, RDF, RDFS, SKOS, XSD
 
-BASE = os.environ.get("KG_BASE_IRI", "https://w3id.org/plan-de-gobierno/").rstrip("/") + "/"
+# The one setting for addresses: a deployment may publish everything below a base of its own.
+PUBLISHED_BASE = "https://w3id.org/plan-de-gobierno/"
+BASE = os.environ.get("KG_BASE_IRI", PUBLISHED_BASE).rstrip("/") + "/"
 PG = Namespace(BASE + "ontology#")
 ID = Namespace(BASE + "id/")
 GRAPH = Namespace(BASE + "graph/")

@@ -10,7 +10,7 @@ from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import OWL, RDF, RDFS, SKOS, XSD
 
 from kg.errors import KgError, reason_of
-from kg.namespaces import PG, thing_iri
+from kg.namespaces import BASE, PG, PUBLISHED_BASE, thing_iri
 from kg.paths import ONTOLOGY, shown
 
 CORE = "plan-de-gobierno.ttl"
@@ -83,13 +83,14 @@ def load_ontology(folder: Path = ONTOLOGY) -> Ontology:
 
 
 def parse_turtle(path: Path, graph: Graph) -> Graph:
-    """Parse a Turtle file into the graph.
+    """Parse a Turtle file of the project into the graph; its addresses follow the base IRI that is set.
 
     Raises:
         KgError: the file cannot be read or parsed.
     """
     try:
-        graph.parse(data=path.read_bytes(), format="turtle")
+        text = path.read_text(encoding="utf-8")
+        graph.parse(data=text if BASE == PUBLISHED_BASE else text.replace(PUBLISHED_BASE, BASE), format="turtle")
     except OSError as error:
         raise KgError(f"{shown(path)}: cannot be read ({reason_of(error)})") from error
     except Exception as error:

@@ -139,6 +139,21 @@ def test_a_killed_build_leaves_what_was_served(small, plans, tmp_path):
     assert main(["query", "cuantos-planes", "--out", str(out)]) == 0
 
 
+def test_another_base_iri_moves_every_address(plans, tmp_path):
+    base = "https://datos.example.pe/planes/"
+    code = "import sys, kg.cli; sys.exit(kg.cli.main())"
+    ran = subprocess.run(
+        [sys.executable, "-c", code, "build", "--plans", str(plans), "--out", str(tmp_path / "out")],
+        env={**os.environ, "KG_BASE_IRI": base},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    graph = (tmp_path / "out" / "graph.nq").read_text(encoding="utf-8")
+    assert f"<{base}id/plan/huancayo-2019-2022/s001>" in graph and "w3id.org/plan-de-gobierno" not in graph
+
+
 # ------------------------------------------------------------------ the other commands
 
 
