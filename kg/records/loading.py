@@ -1,0 +1,317 @@
+"""Loading of plan records: keys, values, ids and links are checked; nothing is guessed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from kg.declared import Collector, Item, read_yaml
+from kg.errors import KgError, ProblemsError, did_you_mean
+from kg.gazetteer import load_gazetteer
+from kg.issues import load_issues
+from kg.ontology import load_ontology
+from kg.paths import shown
+from kg.records.fields import Fields, parse_boolean
+from kg.records.model import (
+    DIRECTIONS,
+    Axis,
+    Budget,
+    Figure,
+    Funding,
+    Mention,
+    Named,
+    Oddity,
+    Part,
+    Partner,
+    Record,
+    Review,
+    Source,
+    Statement,
+    Target,
+)
+from kg.registry import load_registry
+from kg.text import squeeze
+
+_KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def _names(cls: type) -> set[str]:
+    return {f.name for f in fields(cls)}
+
+
+STATEMENT_KEYS = frozenset(_names(Statement))
+_RECORD_KEYS = (_names(Record) - {"start", "end"}) | {"period"}
+
+
+def load_record(path: Path) -> Record:
+    """Read a record and check its keys, values, ids and links; nothing is guessed.
+
+    Raises:
+        KgError: the file cannot be read or is not YAML.
+        ProblemsError: all that is wrong in it, each with file and line.
+    """
+    root, collector = read_yaml(path)
+    top = Fields(root, collector, "", _RECORD_KEYS)
+    record = _record(top)
+    _check_ids(top, record)
+    if record.plan and path.stem != record.plan:
+        top.bad("plan", f"{record.plan!r} does not fit the file name {path.name}", f"name the file {record.plan}.yaml")
+    collector.raise_if_any()
+    return record
+
+
+def _record(top: Fields) -> Record:
+    plan = top.needed("plan")
+    if plan and not _KEY.fullmatch(plan):
+        top.bad("plan", f"{plan!r} is not a slug", "use lower-case letters, digits and hyphens")
+    period = top.nested("period", lambda f: (f.year("start"), f.year("end")), {"start", "end"}) or (None, None)
+    if period[0] and period[1] and period[0] > period[1]:
+        top.bad("period", f"it ends ({period[1]}) before it starts ({period[0]})")
+    territory = top.text("territory")
+    if territory and territory not in load_gazetteer().territories:
+        reniec = load_gazetteer().by_code(territory, "reniec")
+        hint = (
+            f"RENIEC's {territory} is INEI's {reniec.inei} ({reniec.full_name})"
+            if reniec
+            else "use the INEI code (2, 4 or 6 digits)"
+        )
+        top.bad("territory", f"{territory!r} is no INEI code", hint)
+    return Record(
+        plan=plan,
+        title=top.needed("title"),
+        level=top.one_of("level", load_ontology().concepts("plan-level"), "plan level", needed=True) or "",
+        document=top.nested("document", _source, _names(Source)) or _missing(top, "document", Source("", "", "", 0)),
+        review=top.nested("review", _review, _names(Review)) or _missing(top, "review", Review("draft")),
+        territory=territory,
+        start=period[0],
+        end=period[1],
+        organization=top.nested("organization", _organization, _names(Named)),
+        candidate=top.nested("candidate", _candidate, {"name", "line"}),
+        language=top.text("language") or "es",
+        axes=top.listed("axes", _axis, _names(Axis)),
+        statements=top.listed("statements", _statement, _names(Statement)),
+        figures=top.listed("figures", _figure, _names(Figure)),
+        findings=top.listed("findings", _oddity, _names(Oddity)),
+    )
+
+
+def _missing(top: Fields, key: str, default: Any) -> Any:
+    top.bad(key, "missing", f"a record needs `{key}`")
+    return default
+
+
+def _source(f: Fields) -> Source:
+    sha256 = f.needed("sha256")
+    if sha256 and not _SHA256.fullmatch(sha256):
+        f.bad("sha256", "not a SHA-256 (64 hexadecimal digits)", "run sha256sum on the document")
+    return Source(f.needed("file"), sha256, f.needed("media_type"), f.integer("lines") or 0, f.text("url"))
+
+
+def _review(f: Fields) -> Review:
+    status = f.one_of("status", load_ontology().concepts("review-status"), "review status", needed=True)
+    day = f.typed("date", date.fromisoformat, "a date such as 2026-11-21")
+    return Review(status or "draft", f.text("by"), day.isoformat() if day else None)
+
+
+def _organization(f: Fields) -> Named:
+    return Named(f.needed("raw"), f.integer("line"), f.one_of("id", load_registry().organizations, "known organization", True))
+
+
+def _candidate(f: Fields) -> Named:
+    return Named(f.needed("name"), f.integer("line"))
+
+
+def _axis(f: Fields) -> Axis:
+    return Axis(f.needed("name"), f.one_of("dimension", load_issues().dimensions, "dimension"))
+
+
+def _statement(f: Fields) -> Statement:
+    ontology = load_ontology()
+    f.key = f"statements.{f.text('id') or '?'}"
+    topics = load_issues().issues
+    issues = f.texts("issues")
+    for issue in issues:
+        if issue not in topics:
+            f.bad("issues", f"{issue!r} is no issue", did_you_mean(issue, topics) or "see kg/data/issues.yaml")
+    return Statement(
+        id=f.needed("id"),
+        type=f.one_of("type", ontology.statement_types, "statement type", needed=True) or "",
+        line=f.integer("line") or _missing_line(f),
+        text=squeeze(f.needed("text")),
+        page=f.integer("page"),
+        parts=f.listed("parts", _part, _names(Part)),
+        clean=f.text("clean"),
+        section=f.texts("section"),
+        axis=f.text("axis"),
+        row=f.text("row"),
+        issues=issues,
+        addresses=f.texts("addresses"),
+        pursues=f.texts("pursues"),
+        part_of=f.texts("part_of"),
+        measures=f.texts("measures"),
+        target=f.nested("target", _target, _names(Target)),
+        budget=f.nested("budget", _budget, _names(Budget)),
+        funding=f.listed("funding", _funding, _names(Funding)),
+        partners=f.listed("partners", _partner, _names(Partner)),
+        mentions=f.listed("mentions", _mention, _names(Mention)),
+        rule=f.text("rule"),
+        confidence=f.decimal("confidence"),
+        review=f.one_of("review", ontology.concepts("review-status"), "review status"),
+    )
+
+
+def _missing_line(f: Fields) -> int:
+    if "line" not in f.map:
+        f.bad("line", "missing", "say at which line of the document the text starts")
+    return 0
+
+
+def _part(f: Fields) -> Part:
+    return Part(f.integer("line") or 0, squeeze(f.needed("text")))
+
+
+def _target(f: Fields) -> Target:
+    return Target(
+        f.needed("raw"),
+        f.decimal("value"),
+        f.text("unit"),
+        f.one_of("direction", DIRECTIONS, "target direction"),
+        f.year("year"),
+        f.decimal("baseline"),
+    )
+
+
+def _budget(f: Fields) -> Budget:
+    amount = f.decimal("amount")
+    if amount is None and "amount" not in f.map:
+        f.bad("amount", "missing", "a budget needs its amount")
+    certain = f.typed("certain", parse_boolean, "true or false")
+    return Budget(
+        f.needed("raw"),
+        amount or Decimal(0),
+        f.one_of("currency", ("PEN", "USD", "EUR"), "currency") or "PEN",
+        certain is not False,
+        f.decimals("readings"),
+    )
+
+
+def _funding(f: Fields) -> Funding:
+    fund, institution = f.one_of("fund", load_registry().funds, "known fund"), _institution(f)
+    if not fund and not institution:
+        f.bad("fund", "missing", "name a fund or an institution")
+    return Funding(f.needed("raw"), fund, institution)
+
+
+def _partner(f: Fields) -> Partner:
+    institution = _institution(f)
+    if not institution:
+        f.bad("institution", "missing", "name the institution's id")
+    ontology = load_ontology()
+    return Partner(
+        f.needed("raw"),
+        institution or "",
+        f.one_of("role", ontology.concepts("partnership-role"), "partnership role") or "partner",
+        f.one_of("instrument", ontology.concepts("instrument"), "instrument"),
+    )
+
+
+def _institution(f: Fields) -> str | None:
+    return f.one_of("institution", load_registry().institution_ids(), "known institution")
+
+
+def _mention(f: Fields) -> Mention:
+    gazetteer = load_gazetteer()
+    mention = Mention(
+        f.needed("raw"),
+        _institution(f),
+        f.one_of("territory", gazetteer.territories, "INEI code of a territory"),
+        f.one_of("place", gazetteer.places, "known place"),
+    )
+    if sum(x is not None for x in (mention.institution, mention.territory, mention.place)) != 1:
+        f.collector.add(f.item.line, f.key, "a mention names one institution, territory or place")
+    return mention
+
+
+def _figure(f: Fields) -> Figure:
+    f.key = f"figures.{f.text('id') or '?'}"
+    return Figure(
+        f.needed("id"),
+        f.integer("line") or _missing_line(f),
+        f.needed("raw"),
+        f.needed("subject"),
+        f.decimal("value"),
+        f.text("unit"),
+        f.year("year"),
+        f.integer("page"),
+    )
+
+
+def _oddity(f: Fields) -> Oddity:
+    f.key = f"findings.{f.text('id') or '?'}"
+    lines = tuple(int(text) for text in f.texts("lines") if text.isdigit())
+    kind = f.one_of("kind", load_ontology().concepts("finding-kind"), "finding kind", needed=True)
+    return Oddity(f.needed("id"), lines, kind or "", f.needed("es"), f.needed("en"))
+
+
+def _check_ids(top: Fields, record: Record) -> None:
+    """Note ids given twice, links that lead nowhere or to themselves, and axes that the record does not declare."""
+    seen: dict[str, int] = {}
+    for section in ("statements", "figures", "findings"):
+        for item in top.collector.sequence(top.map.get(section), section):
+            _check_id(top.collector, section, item, seen)
+    by_id = {s.id for s in record.statements}
+    axes = {a.name for a in record.axes}
+    items = top.collector.sequence(top.map.get("statements"), "statements")
+    for item, statement in zip(items, record.statements, strict=True):
+
+        def bad(key: str, what: str, hint: str = "", item: Item = item, statement: Statement = statement) -> None:
+            top.collector.add(item.key_lines.get(key, item.line), f"statements.{statement.id}.{key}", what, hint)
+
+        for kind, other in statement.links():
+            if other not in by_id:
+                bad(kind, f"no statement {other!r}", did_you_mean(other, by_id))
+            elif other == statement.id:
+                bad(kind, "a statement cannot link to itself")
+        if statement.axis and axes and statement.axis not in axes:
+            bad("axis", f"{statement.axis!r} is not among `axes`", did_you_mean(statement.axis, axes))
+
+
+def _check_id(collector: Collector, section: str, item: Item, seen: dict[str, int]) -> None:
+    entry = item.value if isinstance(item.value, dict) else {}
+    key = collector.scalar(entry.get("id"), "id") or ""
+    line = item.key_lines.get("id", item.line)
+    if key in seen and key:
+        what = f"{key!r} is used twice (first at line {seen[key]})"
+        collector.add(line, f"{section}.id", what, "ids are unique in a plan")
+    seen.setdefault(key, line)
+    if key and not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", key):
+        what = f"{key!r} cannot be part of an address"
+        collector.add(line, f"{section}.id", what, "use letters and digits, such as s014")
+
+
+def load_records(folder: Path) -> list[Record]:
+    """Load every record of a folder, by key; all problems of all files at once.
+
+    Raises:
+        KgError: the folder is missing, holds no record, or a file cannot be read.
+        ProblemsError: what is wrong in the records.
+    """
+    if not folder.is_dir():
+        raise KgError(f"{shown(folder)}: no such folder; name the folder that holds the plan records (.yaml)")
+    paths = sorted(folder.glob("*.yaml"))
+    if not paths:
+        raise KgError(f"{shown(folder)}: no plan record (.yaml) in it; make one with `kg draft DOCUMENT --out {shown(folder)}`")
+    records, problems = [], []
+    for path in paths:
+        try:
+            records.append(load_record(path))
+        except ProblemsError as error:
+            problems += error.problems
+    if problems:
+        raise ProblemsError(problems)
+    return records
