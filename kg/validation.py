@@ -97,9 +97,9 @@ def validate_graphs(parts: Mapping[str, Graph], context: Iterable[Graph], proces
 
     `processes` greater than 1 spreads the parts over as many processes, the largest first.
     """
-    known = list(context)
+    told = _types_and_labels(context)
     largest_first = sorted(parts.items(), key=lambda p: -len(p[1]))
-    jobs = [(name, _with_context(graph, known), {str(s) for s in graph.subjects()}) for name, graph in largest_first]
+    jobs = [(name, _with_context(graph, told), {str(s) for s in graph.subjects()}) for name, graph in largest_first]
     if processes > 1 and len(jobs) > 1:
         with ProcessPoolExecutor(max_workers=processes) as pool:
             found = list(pool.map(_validate_job, jobs))
@@ -108,18 +108,23 @@ def validate_graphs(parts: Mapping[str, Graph], context: Iterable[Graph], proces
     return Report(tuple(sorted(r for results in found for r in results)), len(jobs))
 
 
-def _with_context(graph: Graph, known: list[Graph]) -> Graph:
+def _types_and_labels(graphs: Iterable[Graph]) -> dict[Node, list[tuple[Node, Node]]]:
+    """Return what all graphs say of each thing's types and labels."""
+    told: dict[Node, list[tuple[Node, Node]]] = {}
+    for graph in graphs:
+        for predicate in (RDF.type, RDFS.label):
+            for subject, value in graph.subject_objects(predicate):
+                told.setdefault(subject, []).append((predicate, value))
+    return told
+
+
+def _with_context(graph: Graph, told: dict[Node, list[tuple[Node, Node]]]) -> Graph:
     """Return the graph with the type and label triples of what it points at."""
     full = Graph()
     full += graph
-    pointed = {o for o in graph.objects() if isinstance(o, URIRef)}
-    for other in known:
-        if other is graph:
-            continue
-        for node in pointed:
-            for predicate in (RDF.type, RDFS.label):
-                for value in other.objects(node, predicate):
-                    full.add((node, predicate, value))
+    for node in {o for o in graph.objects() if isinstance(o, URIRef)}:
+        for predicate, value in told.get(node, ()):
+            full.add((node, predicate, value))
     return full
 
 
