@@ -32,8 +32,9 @@ SHOWN_ABOVE = {PG + name for name in ("text", "statedIn", "sourceLine", "sourceP
 SHOWN_ABOVE |= {PREFIXES["prov"] + "wasQuotedFrom"}
 KINDS = {"Problem": "problem", "Objective": "objective", "Target": "target", "Commitment": "commitment", "Budget": "money"}
 
-PLANS = """SELECT ?plan ?place ?start ?end ?organization {
+PLANS = """SELECT ?plan ?place ?start ?end ?organization ?status {
   ?plan a pg:Plan
+  OPTIONAL { ?plan pg:reviewStatus ?status }
   OPTIONAL { ?plan pg:forTerritory ?place } OPTIONAL { ?plan pg:periodStart ?start }
   OPTIONAL { ?plan pg:periodEnd ?end } OPTIONAL { ?plan pg:presentedBy ?organization }
 } ORDER BY ?plan"""
@@ -174,6 +175,7 @@ async def _count(request: Request) -> dict[str, object]:
             "place": cell(row.get("place"), known, language),
             "period": f"{_value(row, 'start') or '¿?'}–{_value(row, 'end') or '¿?'}",
             "organization": cell(row.get("organization"), known, language),
+            "draft": _value(row, "status").endswith("/draft"),
             "counts": [counts[row["plan"].value, name] for name in ("all", "Problem", "Commitment", "Target", "Budget")],
         }
         for row in plans
@@ -307,12 +309,20 @@ def _term(iri: str, facts: dict[str, list[Node]], known: dict[str, str], request
     language = language_of(request)
     term = Term(iri, known.get(iri, ""))
     texts = facts.get(PREFIXES["rdfs"] + "comment", []) + facts.get(PREFIXES["skos"] + "definition", [])
-    term.comment = next((n.value for wanted in (language, "es", "") for n in texts if n.language == wanted), "")
+    notes = facts.get(PREFIXES["skos"] + "note", [])
+    told = [
+        next((n.value for wanted in (language, "es", "") for n in found if n.language == wanted), "") for found in (texts, notes)
+    ]
+    term.comment = " ".join(filter(None, told))
     for name, key in (("subclass_of", "subClassOf"), ("domain", "domain"), ("range", "range")):
         nodes = [n for n in facts.get(PREFIXES["rdfs"] + key, []) if n.is_iri]
         if nodes:
             term.links[name] = [cell(n, known, language) for n in nodes]
     return term
+
+
+def _in_language(texts: list[Node], language: str) -> str:
+    return next((n.value for wanted in (language, "es", "") for n in texts if n.language == wanted), "")
 
 
 def _targets(facts: dict[str, dict[str, list[Node]]]) -> set[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from openpyxl import Workbook
@@ -20,11 +22,12 @@ from api.negotiation import CSV, HTML, JSON, QUESTION_FORMATS, XLSX, negotiate
 from api.rendering import language_of, render
 from api.sparql import table_of
 from api.streaming import AnswerResponse, while_connected
-from kg.errors import KgError
+from api.strings import say
 from kg.namespaces import PREFIXES, prefix_header
 from kg.pool import Answer
-from kg.queries import Param, Question, choices_query
+from kg.queries import Param, ParameterError, Question, choices_query, known_things
 from kg.queries import render as fill
+from kg.text import fold
 from kg.worker import Query
 
 router = APIRouter()
@@ -67,10 +70,12 @@ async def question(request: Request, name: str) -> Response:
         raise Refused("format", offers=", ".join(f"{f.media_type} ({f.name})" for f in QUESTION_FORMATS))
     asked = known[name]
     values = {key: value for key, value in request.query_params.items() if key not in _CONTROL and value.strip()}
+    plans = await _choices(request, "plan") if any(p.kind == "plan" for p in asked.params) else None
     try:
-        text = fill(asked, values)
-    except KgError as error:
-        raise Refused("parameter", detail=str(error)) from error
+        text = fill(asked, values, plans)
+    except ParameterError as error:
+        near = [(f"{label} ({key})", _address(asked, error, values, key)) for key, label in error.near]
+        raise Refused(f"parameter_{error.reason}", near, name=error.name, value=error.value) from error
     if choice.format is HTML:
         return await _page(request, asked, values, text)
     answer = await _ask(request, text, "csv" if choice.format is CSV else "json")
@@ -108,26 +113,49 @@ async def _ask(request: Request, text: str, format_: str) -> Answer:
 async def _page(request: Request, asked: Question, values: dict[str, str], text: str) -> Response:
     answer = await _ask(request, text, "json")
     names, found = parse_solutions(await answer.read())
-    told = [name for name in names if not found or any(name in row for row in found)]  # a column without a value is not shown
+    # A page number is shown where documents have pages; every other column stays, as an empty cell says that the plan does not.
+    told = [name for name in names if name != "pagina" or any(name in row for row in found)]
     return render(
         request,
         "question.html",
         question=asked,
         fields=[await _field(request, param, values.get(param.name, param.default)) for param in asked.params],
         values=values,
-        table=await table_of(request, told, found),
+        table=_pointing(await table_of(request, told, found), say("questions.where", language_of(request))),
         text=text.removeprefix(prefix_header()).strip(),
     )
 
 
+def _pointing(table: dict[str, Any], words: str) -> dict[str, Any]:
+    """Let the link to a statement say where it leads, as the quote stands beside it already."""
+    names = table["names"]
+    if "cita" in names and "enunciado" in names:
+        place = names.index("enunciado")
+        table["rows"] = [[*r[:place], replace(r[place], text=words), *r[place + 1 :]] for r in table["rows"]]
+    return table
+
+
 async def _field(request: Request, param: Param, value: str) -> Field:
     label = param.label_en if language_of(request) == "en" else param.label_es
-    listing = choices_query(param.kind)
-    found = await rows(request.app.state.pages, listing) if listing else []
-    choices = dict.fromkeys((row["id"].value, row["label"].value) for row in found)
-    if listing and value not in {key for key, _ in choices}:
-        choices[value, value] = None
-    return Field(param.name, label, value, list(choices))
+    choices = await _choices(request, param.kind)
+    if choices is not None and value not in choices:
+        choices[value] = (known_things(param.kind) or {}).get(value, value)
+    return Field(param.name, label, value, sorted((choices or {}).items(), key=lambda c: fold(c[1])))
+
+
+async def _choices(request: Request, kind: str) -> dict[str, str] | None:
+    """Return what the graph has of a kind, id → label; None where anything goes."""
+    listing = choices_query(kind)
+    if listing is None:
+        return None
+    return {row["id"].value: row["label"].value for row in await rows(request.app.state.pages, listing)}
+
+
+def _address(asked: Question, error: ParameterError, values: dict[str, str], key: str) -> str:
+    """Return the question's address with what may have been meant in the place of what was given."""
+    given = {k: v for k, v in values.items() if k != error.name}
+    given |= {key: values[error.name]} if error.reason == "unknown" else {error.name: key}
+    return f"/questions/{asked.name}?{urlencode(given)}"
 
 
 def _described(asked: Question, request: Request) -> dict[str, object]:

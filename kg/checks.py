@@ -30,6 +30,8 @@ def check_all(paths: list[Path], documents: Path | None) -> Iterator[str]:
         ProblemsError: all that is wrong in the first part that is not.
         KgError: a file cannot be read.
     """
+    if documents is not None and not documents.is_dir():
+        raise KgError(f"{shown(documents)}: no such folder; name the folder that holds the plan documents")
     yield f"ontology: {check_ontology()} terms, each with label and definition in Spanish and English"
     yield f"declared data: {check_declared()}"
     yield f"shapes: {len(set(load_shapes().subjects()))} nodes"

@@ -87,9 +87,15 @@ def _parser() -> argparse.ArgumentParser:
     draw.add_argument("--to", type=Path, help="folder to write to")
 
     serve = add("serve", _serve, "serve pages and SPARQL endpoint")
-    serve.add_argument("--port", type=int, default=8000)
+    serve.add_argument("--port", type=_port, default=8000, help="1 to 65535 (8000)")
     serve.add_argument("--host", default="127.0.0.1")
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 1 to 65535")
+    return int(text)
 
 
 def _folder_from(variable: str) -> Path | None:
@@ -106,7 +112,7 @@ def _draft(arguments: argparse.Namespace) -> int:
     if arguments.to is None:
         sys.stdout.write(dump_record(record))
         return FINE
-    target = arguments.to / f"{record.plan}.yaml" if arguments.to.is_dir() else arguments.to
+    target = arguments.to if arguments.to.suffix in {".yaml", ".yml"} else arguments.to / f"{record.plan}.yaml"
     if target.exists() and not arguments.force:
         raise KgError(f"{shown(target)}: exists already and may hold reviewed work; write elsewhere, or say --force")
     write_record(record, target)
@@ -150,31 +156,28 @@ def _validate(arguments: argparse.Namespace) -> int:
 
 
 def _query(arguments: argparse.Namespace) -> int:
-    from kg.queries import load_questions, render
+    from kg.queries import choices_query, load_questions, render
     from kg.store import current_store, open_store, query
 
     questions = load_questions()
     if arguments.name is None:
-        _print_table(["pregunta", "qué responde", "parámetros"], [_question_row(q) for q in questions.values()])
+        width = max(map(len, questions))
+        for question in questions.values():
+            defaults = " ".join(f"{p.name}={p.default}" for p in question.params)
+            print(f"{question.name:<{width}}  {question.title_es}" + (f"  [{defaults}]" if defaults else ""))
         return FINE
     if arguments.name not in questions:
         hint = did_you_mean(arguments.name, questions) or "`kg query` lists them"
         raise KgError(f"no question {arguments.name!r}; {hint}")
     values = dict(_pair(text) for text in arguments.parameters)
-    text = render(questions[arguments.name], values)
     if arguments.format == "sparql":
-        print(text)
+        print(render(questions[arguments.name], values))
         return FINE
-    solutions = query(open_store(current_store(arguments.out)), text)
+    store = open_store(current_store(arguments.out))
+    plans = {str(key): str(label) for key, label in query(store, choices_query("plan") or "").rows}
+    solutions = query(store, render(questions[arguments.name], values, plans))
     _print_solutions(list(solutions.variables), [[_shown_value(v) for v in row] for row in solutions.rows], arguments.format)
     return FINE
-
-
-def _question_row(question: object) -> list[str]:
-    from kg.queries import Question
-
-    assert isinstance(question, Question)
-    return [question.name, question.title_es, " ".join(f"{p.name}={p.default}" for p in question.params)]
 
 
 def _pair(text: str) -> tuple[str, str]:

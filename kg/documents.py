@@ -42,6 +42,10 @@ class Document:
         start = joined.find(wanted)
         return 0 <= start <= len(self._plain[line - 1])
 
+    def find(self, quote: str) -> int | None:
+        """Return the first line at which the quote stands, or None."""
+        return next((n for n in range(1, len(self.lines) + 1) if self.holds(quote, n)), None)
+
 
 def read_document(path: Path) -> Document:
     """Read a text or Markdown document.

@@ -147,7 +147,7 @@ def _repetitions(record: Record) -> Iterator[Finding]:
             yield Finding(
                 record.plan,
                 f"repeats-{statement.id}",
-                "other",
+                "repetition",
                 f"«{shorten(statement.text)}» repite palabra por palabra lo dicho en la línea {earlier.line}.",
                 f"“{shorten(statement.text)}” repeats word for word what line {earlier.line} says.",
                 (earlier.line, statement.line),

@@ -28,8 +28,8 @@ def step(what: str) -> Iterator[list[str]]:
     """Print the step's name, then its duration (s) and whatever the block appended to the yielded list."""
     started = time.perf_counter()
     notes: list[str] = []
-    _console.print(f"  {what} …", end="\r" if _console.is_terminal else "\n", highlight=False)
+    _console.print(f"  {what} …", end="\r" if _console.is_terminal else "\n", highlight=False, soft_wrap=True)
     sys.stderr.flush()
     yield notes
     note = f" — {', '.join(notes)}" if notes else ""
-    _console.print(f"  {what}: {time.perf_counter() - started:.1f} s{note}", highlight=False)
+    _console.print(f"  {what}: {time.perf_counter() - started:.1f} s{note}", highlight=False, soft_wrap=True)

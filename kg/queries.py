@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 
 import yaml
@@ -18,13 +19,35 @@ from rdflib.plugins.sparql import prepareQuery
 
 from kg.errors import KgError, Problem, ProblemsError, did_you_mean
 from kg.files import read_text_file
+from kg.gazetteer import load_gazetteer
+from kg.issues import load_issues
 from kg.namespaces import PG, plan_iri, prefix_header, thing_iri
+from kg.ontology import load_ontology
 from kg.paths import QUERIES, shown
+from kg.registry import load_registry
+from kg.text import fold
 
 FOLDER = QUERIES / "questions"
 THINGS = ("territory", "institution", "organization", "issue", "fund", "dimension")
 KINDS = (*THINGS, "plan", "class", "text", "number", "year")
 _KEYS = {"title", "description", "caveat", "params", "chart", "needs", "start"}
+
+
+class ParameterError(KgError):
+    """A parameter that the question does not have, or a value that it cannot take.
+
+    `near` holds (value, label) pairs of what may have been meant; `reason` is unknown, missing_thing or number.
+    """
+
+    def __init__(self, reason: str, name: str, value: str, near: list[tuple[str, str]]):
+        self.reason, self.name, self.value, self.near = reason, name, value, near
+        what = {
+            "unknown": f"no parameter {name!r}",
+            "missing_thing": f"{name}: there is no {value!r}",
+            "number": f"{name}: {value!r} is not a number",
+        }[reason]
+        hint = ", ".join(f"{key} ({label})" if label != key else key for key, label in near)
+        super().__init__(what + (f"; did you mean {hint}?" if hint else ""))
 
 
 @dataclass(frozen=True)
@@ -145,57 +168,96 @@ def _check_syntax(question: Question, name: str) -> None:
         raise ProblemsError([Problem(name, 1, "query", f"not SPARQL: {str(error)[:300]}")]) from error
 
 
-def render(question: Question, values: Mapping[str, str] | None = None) -> str:
+def render(question: Question, values: Mapping[str, str] | None = None, plans: Mapping[str, str] | None = None) -> str:
     """Return the SPARQL with its prefixes and with the parameters filled in, defaults where no value is given.
 
+    `plans` are the plans of the graph, key → label, so that a key that is none of them is told and not answered with nothing.
+
     Raises:
-        KgError: an unknown parameter, or a value that its kind cannot take.
+        ParameterError: an unknown parameter, or a value that is no known thing of its kind.
     """
     given = dict(values or {})
-    known = {p.name for p in question.params}
+    known = {p.name: p.name for p in question.params}
     for name in given:
         if name not in known:
-            options = ", ".join(sorted(known)) or "it has none"
-            raise KgError(f"{question.name}: no parameter {name!r}; {did_you_mean(name, known) or f'parameters: {options}'}")
+            raise ParameterError("unknown", name, "", nearest(name, known) or list(known.items()))
     text = question.text
     for param in question.params:
-        term = term_of(param, given.get(param.name) or param.default)
-        text = re.sub(rf"\${param.name}\b", term.replace("\\", "\\\\"), text)
+        value = (given.get(param.name) or param.default).strip()
+        if value != param.default:
+            _check_value(param, value, plans)
+        text = re.sub(rf"\${param.name}\b", term_of(param, value).replace("\\", "\\\\"), text)
     return f"{prefix_header()}\n{text}"
 
 
+def known_things(kind: str) -> dict[str, str] | None:
+    """Return what a parameter of this kind may be, id → label, as the declared data has it; None where anything goes."""
+    registry, issues = load_registry(), load_issues()
+    if kind == "territory":
+        return {t.inei: t.full_name for t in load_gazetteer().territories.values()}
+    if kind == "institution":
+        return {i.id: i.name for i in (*registry.listed.values(), *registry.families.values())}
+    if kind == "class":
+        ontology = load_ontology()
+        return {str(c).rsplit("#", 1)[-1]: ontology.label(c) for c in ontology.classes()}
+    labels: dict[str, dict[str, str]] = {
+        "organization": {o.id: o.name for o in registry.organizations.values()},
+        "fund": {f.id: f.name for f in registry.funds.values()},
+        "issue": {i.id: i.es for i in issues.issues.values()},
+        "dimension": {d.id: d.es for d in issues.dimensions.values()},
+    }
+    return labels.get(kind)
+
+
+def _check_value(param: Param, value: str, plans: Mapping[str, str] | None) -> None:
+    known = plans if param.kind == "plan" else known_things(param.kind)
+    if known is not None and value not in known:
+        raise ParameterError("missing_thing", param.name, value, nearest(value, known))
+    if param.kind in {"number", "year"} and not re.fullmatch(r"-?\d+(?:\.\d+)?", value):
+        raise ParameterError("number", param.name, value, [])
+
+
+def nearest(value: str, known: Mapping[str, str], limit: int = 4) -> list[tuple[str, str]]:
+    """Return the known (id, label) pairs that a value may mean: by its words in a label, by number, by spelling."""
+    folded = fold(value)
+    by_label = [k for k, label in known.items() if re.search(rf"\b{re.escape(folded)}\b", fold(label))]
+    by_number = [value.zfill(size) for size in (2, 4, 6)] if value.isdigit() else []
+    spelt = get_close_matches(value, list(known), n=limit, cutoff=0.6)
+    labels = {fold(label): k for k, label in known.items()}
+    spelt += [labels[m] for m in get_close_matches(folded, list(labels), n=limit, cutoff=0.7)]
+    found = dict.fromkeys([*sorted(by_label, key=lambda k: (len(k), k)), *(k for k in by_number if k in known), *spelt])
+    return [(k, known[k]) for k in list(found)[:limit]]
+
+
 def term_of(param: Param, value: str) -> str:
-    """Return a parameter's value as a SPARQL term.
+    """Return a parameter's checked value as a SPARQL term.
 
     Raises:
-        KgError: the value does not fit the parameter's kind.
+        ParameterError: the value cannot be part of an address.
     """
-    value = value.strip()
     if param.kind in {*THINGS, "plan", "class"}:
         if not re.fullmatch(r"[\w.-]+", value):
-            raise KgError(f"{param.name}: {value!r} is no id; give the last part of its address, such as {param.default!r}")
+            raise ParameterError("missing_thing", param.name, value, [(param.default, param.default)])
         if param.kind == "class":
             return f"<{PG[value]}>"
         iri: URIRef = plan_iri(value) if param.kind == "plan" else thing_iri(param.kind, value)
         return f"<{iri}>"
     if param.kind == "text":
-        return Literal(value).n3() if "\n" not in value else Literal(" ".join(value.split())).n3()
-    if not re.fullmatch(r"-?\d+(?:\.\d+)?", value):
-        raise KgError(f"{param.name}: {value!r} is not a number")
-    if param.kind == "year":
-        return Literal(value, datatype=XSD.gYear).n3()
-    return str(Decimal(value))
+        return Literal(" ".join(value.split())).n3()
+    return Literal(value, datatype=XSD.gYear).n3() if param.kind == "year" else str(Decimal(value))
 
 
 def choices_query(kind: str) -> str | None:
     """Return the SPARQL that lists what a parameter of this kind may be (?id ?label), or None where anything goes."""
     patterns = {
-        "territory": "?plan pg:forTerritory/pg:within* ?thing . ?thing rdfs:label ?label",
+        "territory": "?plan pg:forTerritory/pg:within* ?thing . ?thing a ?level ; rdfs:label ?name . "
+        'VALUES (?level ?word) { (pg:Department "departamento") (pg:Province "provincia") (pg:District "distrito") } '
+        'BIND(CONCAT(?name, " (", ?word, ")") AS ?label)',
         "plan": "?thing a pg:Plan ; rdfs:label ?label . FILTER(LANG(?label) = 'es')",
         "institution": "{ ?s pg:partner ?thing } UNION { ?s pg:mentions ?thing } ?thing a pg:Institution ; rdfs:label ?label . "
         "FILTER(LANG(?label) = 'es')",
         "organization": "?plan pg:presentedBy ?thing . ?thing rdfs:label ?label",
-        "issue": "?s pg:issue ?thing . ?thing rdfs:label ?label . FILTER(LANG(?label) = 'es')",
+        "issue": "?s pg:issue/skos:broader* ?thing . ?thing rdfs:label ?label . FILTER(LANG(?label) = 'es')",
         "fund": "?s pg:fundedBy ?thing . ?thing a pg:FundingSource ; rdfs:label ?label . FILTER(LANG(?label) = 'es')",
         "dimension": "?s pg:dimension ?thing . ?thing rdfs:label ?label . FILTER(LANG(?label) = 'es')",
         "class": "?thing rdfs:subClassOf pg:Statement ; rdfs:label ?label . FILTER(LANG(?label) = 'es')",

@@ -5,6 +5,7 @@ A violation is an error of ours. What is odd in a plan itself is a finding (`kg.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -101,11 +102,15 @@ def validate_graphs(parts: Mapping[str, Graph], context: Iterable[Graph], proces
     largest_first = sorted(parts.items(), key=lambda p: -len(p[1]))
     jobs = [(name, _with_context(graph, told), {str(s) for s in graph.subjects()}) for name, graph in largest_first]
     if processes > 1 and len(jobs) > 1:
-        with ProcessPoolExecutor(max_workers=processes) as pool:
+        with ProcessPoolExecutor(max_workers=processes, initializer=_leave_interrupts_to_the_parent) as pool:
             found = list(pool.map(_validate_job, jobs))
     else:
         found = [_validate_job(job) for job in jobs]
     return Report(tuple(sorted(r for results in found for r in results)), len(jobs))
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _types_and_labels(graphs: Iterable[Graph]) -> dict[Node, list[tuple[Node, Node]]]:

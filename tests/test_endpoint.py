@@ -413,10 +413,28 @@ def test_a_question_in_every_format(client):
     assert [c.value for c in sheet[2]] == [S1, 195, LABEL]
 
 
-def test_question_parameters(client):
-    assert "Ninguno" in client.get("/questions/enunciados", params={"plan": "otro"}, headers=BROWSER).text
-    bad = client.get("/questions/enunciados", params={"plan": "a> ?x"})
-    assert (bad.status_code, bad.json()["kind"]) == (400, "parameter") or bad.headers["content-type"].startswith("text/html")
+@pytest.mark.parametrize(
+    ("given", "kind", "near"),
+    [
+        ({"plan": "demo"}, "parameter_missing_thing", "/questions/enunciados?plan=demo-2019-2022"),
+        ({"plan": "a> ?x"}, "parameter_missing_thing", None),
+        ({"plam": "demo-2019-2022"}, "parameter_unknown", "/questions/enunciados?plan=demo-2019-2022"),
+    ],
+)
+def test_a_wrong_parameter_is_told_and_not_answered_with_nothing(client, given, kind, near):
+    answer = client.get("/questions/enunciados", params=given, headers={"Accept": "application/json"})
+    assert answer.status_code == 400 and kind in answer.text
+    assert near is None or near in answer.json()["near"]
+    page = client.get("/questions/enunciados", params=given, headers=BROWSER)
+    assert page.status_code == 400 and "a> ?x" not in page.text
+
+
+def test_the_start_page_lists_the_questions(client):
+    assert "¿Qué dice el plan?" in client.get("/", headers=BROWSER).text
+    assert "/questions/enunciados" in client.get("/?lang=en", headers=BROWSER).text
+
+
+def test_unknown_and_listed_questions(client):
     unknown = client.get("/questions/enunciado", headers={"Accept": "application/json"})
     assert unknown.status_code == 404 and unknown.json()["near"] == ["/questions/enunciados"]
     listed = client.get("/questions", headers={"Accept": "application/json"}).json()
@@ -427,7 +445,7 @@ def test_question_parameters(client):
 
 
 def test_every_error_has_its_texts():
-    filled = {"detail": "d", "line": 1, "column": 2, "retry": 5, "limit": 9, "offers": "x", "count": 2}
+    filled = {"name": "n", "value": "v", "detail": "d", "line": 1, "column": 2, "retry": 5, "limit": 9, "offers": "x", "count": 2}
     for texts in error_texts().values():
         assert all(
             text[language].format(**filled) for text in (texts.title, texts.detail, texts.hint) for language in ("es", "en")

@@ -16,6 +16,7 @@ from kg.records import Budget, Figure, Partner, Record, Statement, Target
 from kg.text import shorten
 
 _SIMPLE = ("line", "page", "text", "clean", "axis", "row", "confidence", "rule")
+_MONEY = {"PEN": "S/", "USD": "US$"}
 _LINKS = ("addresses", "pursues", "part_of", "measures")
 
 
@@ -179,7 +180,7 @@ class PlanGraph:
     def _budget(self, node: URIRef, budget: Budget) -> None:
         money = URIRef(f"{node}/budget")
         self._typed(money, PG.Budget)
-        self._add(money, RDFS.label, es(f"{budget.currency} {budget.amount:,.2f}".replace(",", " ").replace(".", ",")))
+        self._add(money, RDFS.label, es(f"{_MONEY.get(budget.currency, budget.currency)} {budget.amount:,.2f}"))
         for key in ("raw", "amount", "currency", "certain"):
             self._keyed(money, f"budget.{key}", getattr(budget, key))
         for reading in budget.readings:

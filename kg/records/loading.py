@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kg.declared import Collector, Item, read_yaml
-from kg.errors import KgError, ProblemsError, did_you_mean
+from kg.errors import KgError, Problem, ProblemsError, did_you_mean
 from kg.gazetteer import load_gazetteer
 from kg.issues import load_issues
 from kg.ontology import load_ontology
@@ -305,13 +305,27 @@ def load_records(folder: Path) -> list[Record]:
         raise KgError(f"{shown(folder)}: no such folder; name the folder that holds the plan records (.yaml)")
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
-        raise KgError(f"{shown(folder)}: no plan record (.yaml) in it; make one with `kg draft DOCUMENT --out {shown(folder)}`")
+        raise KgError(f"{shown(folder)}: no plan record (.yaml) in it; make one with `kg draft DOCUMENT --to {shown(folder)}`")
     records, problems = [], []
     for path in paths:
         try:
             records.append(load_record(path))
         except ProblemsError as error:
             problems += error.problems
+    problems += _same_document(records, folder)
     if problems:
         raise ProblemsError(problems)
     return records
+
+
+def _same_document(records: list[Record], folder: Path) -> list[Problem]:
+    """Note every record that reads a document which an earlier one has read already."""
+    first: dict[str, Record] = {}
+    problems = []
+    for record in records:
+        other = first.setdefault(record.document.sha256, record)
+        if other is not record:
+            what = f"the document of {other.plan} (same SHA-256): the plan would be in the graph twice"
+            path = shown(folder / f"{record.plan}.yaml")
+            problems.append(Problem(path, 0, "document.sha256", what, "keep one of the two"))
+    return problems

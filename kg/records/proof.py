@@ -22,7 +22,7 @@ def check_quotes(record: Record, document: Document, path: Path) -> list[str]:
     for statement in record.statements:
         runs = [(statement.line, statement.first_run), *((p.line, p.text) for p in statement.parts)]
         wrong += [
-            f"{name}: statements.{statement.id}: not at line {line} of {document.name}: {text[:70]!r}"
+            f"{name}: statements.{statement.id}: not at line {line} of {document.name}: {text[:70]!r}{_elsewhere(text, document)}"
             for line, text in runs
             if not document.holds(text, line)
         ]
@@ -33,6 +33,11 @@ def check_quotes(record: Record, document: Document, path: Path) -> list[str]:
         if not document.holds(figure.raw, figure.line)
     ]
     return wrong
+
+
+def _elsewhere(text: str, document: Document) -> str:
+    line = document.find(text)
+    return f"; it stands at line {line}" if line else "; it stands nowhere in the document: copy it verbatim"
 
 
 def _loose_quotes(statement: Statement, document: Document) -> list[str]:
