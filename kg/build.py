@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from rdflib import Graph, URIRef
 
@@ -24,10 +25,9 @@ from kg.namespaces import GRAPH, plan_graph, shared_graph
 from kg.ontology import load_ontology
 from kg.paths import DATA, ONTOLOGY, PLANS, ROOT, SHAPES, shown
 from kg.progress import step, tracked
-from kg.reading.drafts import draft_record
-from kg.records import Record, load_records
+from kg.reading.drafts import draft_record, keep_ids
+from kg.records import Record, load_record, load_records
 from kg.store import build_store
-from kg.text import slug
 from kg.validation import Report, report_graph, report_text, validate_graphs
 
 GRAPH_FILE = "graph.nq"
@@ -56,7 +56,7 @@ def build(out: Path, plans: Path = PLANS, documents: Path | None = None) -> Buil
         KgError: an input is wrong or missing, or the folder cannot be written; nothing that is served has changed then.
     """
     make_folder(out)
-    records = draft_all(documents) if documents else _load(plans)
+    records = draft_all(documents, plans) if documents else _load(plans)
     with step("grafos / graphs") as notes:
         graphs, findings = make_graphs(records)
         notes.append(f"{sum(map(len, graphs.values())):,} tripletas, {len(findings)} observaciones sobre los planes")
@@ -82,15 +82,23 @@ def _load(plans: Path) -> list[Record]:
     return records
 
 
-def draft_all(folder: Path) -> list[Record]:
-    """Draft every document of a folder; a plan's key is its file's name without the ending."""
-    paths = list(find_documents(folder))
+def draft_all(folder: Path, plans: Path = PLANS) -> list[Record]:
+    """Draft every document of a folder; a plan's key is its file's name without the ending.
+
+    Where a record of that key lies in `plans`, statements keep the ids that they have there.
+
+    Raises:
+        KgError: a document cannot be read, or two have the same key.
+    """
+    paths = {quote(p.stem, safe="ñÑáéíóúüÁÉÍÓÚ"): p for p in find_documents(folder)}
+    if len(paths) < len(list(find_documents(folder))):
+        raise KgError(f"{shown(folder)}: two documents have the same name but for the ending; rename one")
+    records = []
     with step(f"lectura / reading {shown(folder)}") as notes:
-        keys = [slug(p.stem) for p in paths]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise KgError(f"{shown(folder)}: two documents have the key {key!r}; rename one")
-        records = [draft_record(read_document(p), slug(p.stem)) for p in tracked(paths, "lectura / reading")]
+        for key in tracked(list(paths), "lectura / reading"):
+            record = draft_record(read_document(paths[key]), key)
+            known = plans / f"{key}.yaml"
+            records.append(keep_ids(record, load_record(known)) if known.is_file() else record)
         notes.append(f"{len(records)} documentos sin revisar")
     return records
 

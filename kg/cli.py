@@ -55,13 +55,14 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder that `build` writes (build/)")
         return sub
 
-    draft = add("draft", _draft, "read a plan document (.txt, .md) into a draft record (YAML)", out=False)
+    draft = add("draft", _draft, "read a plan document (.txt, .md) into a draft record (YAML)")
     draft.add_argument("document", type=Path)
     draft.add_argument("--key", help="the plan's key; by default made of territory, period and organization")
     draft.add_argument("--to", type=Path, help="file or folder to write to, instead of standard output")
+    draft.add_argument("--earlier", type=Path, help="record whose ids are kept; by default that of the same key in plans/")
     draft.add_argument("--force", action="store_true", help="replace an existing file")
 
-    check = add("check", _check, "check records, ontology, shapes and questions; with documents, prove every quote", out=False)
+    check = add("check", _check, "check records, ontology, shapes and questions; with documents, prove every quote")
     check.add_argument("records", type=Path, nargs="*", help="record files; by default all of plans/")
     check.add_argument("--documents", type=Path, default=_folder_from("KG_DOCUMENTS"), help="folder with the plan documents")
 
@@ -105,10 +106,13 @@ def _folder_from(variable: str) -> Path | None:
 
 def _draft(arguments: argparse.Namespace) -> int:
     from kg.documents import read_document
-    from kg.reading.drafts import draft_record
-    from kg.records import dump_record, write_record
+    from kg.reading.drafts import draft_record, keep_ids
+    from kg.records import dump_record, load_record, write_record
 
     record = draft_record(read_document(arguments.document), arguments.key)
+    earlier = arguments.earlier or PLANS / f"{record.plan}.yaml"
+    if arguments.earlier or earlier.is_file():
+        record = keep_ids(record, load_record(earlier))
     if arguments.to is None:
         sys.stdout.write(dump_record(record))
         return FINE

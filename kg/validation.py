@@ -152,7 +152,8 @@ def _result(part: str, node: Node, report: Graph, data: Graph) -> Result:
 
     messages = _messages(node, report)
     focus = next(iter(report.objects(node, SH.focusNode)))
-    label = next((str(v) for v in data.objects(focus, RDFS.label)), "")
+    labels = sorted((getattr(v, "language", None) != "es", str(v)) for v in data.objects(focus, RDFS.label))
+    label = labels[0][1] if labels else ""
     return Result(
         part,
         SEVERITIES.get(URIRef(one(SH.resultSeverity)), "violation"),

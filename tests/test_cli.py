@@ -188,7 +188,7 @@ def test_draft_writes_a_record_that_loads(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert yaml.safe_load(shown)["territory"] == "150203"
     assert main(["draft", str(tmp_path / "pativilca-2019-2022.md"), "--to", str(tmp_path)]) == 0
-    record = load_record(tmp_path / "pativilca-2019-2022.yaml")
+    record = load_record(tmp_path / "150203-2019-2022.yaml")
     assert [s.type for s in record.statements] == ["problem", "program"]
     assert [p.institution for p in record.statements[1].partners] == ["minsa"]
 
@@ -206,7 +206,7 @@ def test_build_straight_from_documents(tmp_path):
     (tmp_path / "docs" / "Mi plan.md").write_text(PLAN, encoding="utf-8")
     assert main(["build", "--documents", str(tmp_path / "docs"), "--out", str(tmp_path / "out")]) == 0
     graph = (tmp_path / "out" / "graph.nq").read_text(encoding="utf-8")
-    assert "/id/review-status/draft>" in graph and "/id/plan/mi-plan/s001>" in graph
+    assert "/id/review-status/draft>" in graph and "/id/plan/Mi%20plan/s001>" in graph
 
 
 def test_check_says_what_it_proved(shared, capsys):
@@ -232,7 +232,7 @@ def test_query_formats(small, capsys):
     ("arguments", "told"),
     [
         (["query", "cuantos-plane"], "did you mean cuantos-planes"),
-        (["query", "cuantos-planes", "nope=1"], "no parameter"),
+        (["query", "comparar-planes", "nope=1", "--format", "sparql"], "no parameter"),
         (["query", "cuantos-planes", "nope"], "key=value"),
         (["query", "cuantos-planes"], "kg build"),
         (["export", "csv"], "kg build"),
@@ -240,8 +240,7 @@ def test_query_formats(small, capsys):
     ],
 )
 def test_what_cannot_run_says_why(arguments, told, tmp_path, capsys):
-    extra = [] if arguments[0] == "draft" else ["--out", str(tmp_path / "none")]
-    assert main([*arguments, *extra]) == 2
+    assert main([*arguments, "--out", str(tmp_path / "none")]) == 2
     assert told in capsys.readouterr().err
 
 

@@ -11,7 +11,7 @@ import pytest
 from kg.build import make_graphs, write_graph
 from kg.documents import read_document
 from kg.reading.blocks import split_blocks, split_enumerator
-from kg.reading.drafts import draft_record
+from kg.reading.drafts import draft_record, keep_ids
 from kg.reading.roles import load_roles
 from kg.reading.statements import Walker
 
@@ -57,6 +57,7 @@ def test_labels_give_the_role_and_tie_a_section(tmp_path):
         ("project", "Proyecto de aulas nuevas"),
     ]
     assert [s.links.get("addresses") for s in found] == [None, None, [0, 1], [0, 1], [0, 1], None, [5]]
+    assert [s.links.get("pursues") for s in found] == [None, None, None, [2], [2], None, None]
 
 
 TABLE = """EJE SOCIAL
@@ -162,7 +163,27 @@ def test_a_draft_says_that_it_is_one(tmp_path):
     assert (record.territory, record.level, record.start, record.end) == ("150203", "district", 2019, 2022)
     assert record.review.status == "draft" and record.organization is None
     assert all(s.rule and s.confidence for s in record.statements)
-    assert record.plan == "plan"
+    assert record.plan == "150203-2019-2022"
+
+
+def test_a_document_read_again_keeps_its_ids(tmp_path):
+    path = tmp_path / "plan.md"
+    path.write_text(LABELS, encoding="utf-8")
+    first = draft_record(read_document(path), "plan")
+    path.write_text(LABELS.replace("- Anemia en niños", "- Falta de agua potable\n- Anemia en los niños"), encoding="utf-8")
+    second = keep_ids(draft_record(read_document(path), "plan"), first)
+    before = {s.text: s.id for s in first.statements}
+    after = {s.text: s.id for s in second.statements}
+    assert {t: i for t, i in after.items() if t in before} == {t: i for t, i in before.items() if t in after}
+    assert after["Anemia en los niños"] == before["Anemia en niños"]
+    assert after["Falta de agua potable"] == f"s{len(first.statements) + 1:03d}"
+    hospital = next(s for s in second.statements if s.text == "Ampliar el hospital")
+    assert set(hospital.addresses) == {s.id for s in second.statements if s.type == "problem"} - {after["Aulas en mal estado."]}
+
+
+def test_signatures_and_identity_numbers_are_never_read(tmp_path):
+    found = drafted(tmp_path, LABELS + "\nFirmado digitalmente por: PEREZ Ana DNI: 12345678\n\n- Con DNI N° 12345678 firmo\n")
+    assert not [s for s in found if "1234" in s.text]
 
 
 # ------------------------------------------------------------------ against careful annotations

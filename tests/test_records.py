@@ -13,7 +13,7 @@ from kg.records import check_quotes, dump_record, load_record, load_records, wri
 
 GOOD = """\
 plan: some-plan
-title: "Plan de gobierno"
+title: "Plan de gobierno de Pativilca"
 level: district
 territory: "150203"
 period: {start: 2019, end: 2022}
@@ -54,7 +54,9 @@ def test_a_good_record_survives_a_round_trip(tmp_path):
 
 
 def test_a_leading_zero_and_a_no_stay_text(tmp_path):
-    record = load_record(written(tmp_path, GOOD.replace('"150203"', "010101").replace("Falta agua.", "No")))
+    record = load_record(
+        written(tmp_path, GOOD.replace('"150203"', "010101").replace("Pativilca", "Chachapoyas").replace("Falta agua.", "No"))
+    )
     assert record.territory == "010101"
     assert record.statements[0].text == "No"
 
@@ -77,6 +79,8 @@ WRONG = [
     ("list instead of value", "type: problem", "type: [problem]", 11, "a single value is expected"),
     ("key given twice", "level: district", "level: district\nlevel: province", 4, "key given twice"),
     ("year that is no year", "end: 2022", "end: 22", 5, "not a year"),
+    ("level of another size", "level: district", "level: province", 3, "is a district"),
+    ("another place's code", '"150203"', '"210101"', 4, "neither title nor statements name"),
     ("other file name", "plan: some-plan", "plan: other-plan", 1, "does not fit the file name"),
 ]
 
@@ -92,7 +96,7 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path, what, old, new, line, tol
 
 
 def test_all_problems_are_told_at_once(tmp_path):
-    text = GOOD.replace("type: problem", "type: nothing").replace("[s001]", "[s009]").replace('"150203"', '"1"')
+    text = GOOD.replace("type: problem", "type: nothing").replace("[s001]", "[s009]").replace('"150203"', '"999999"')
     with pytest.raises(ProblemsError) as caught:
         load_record(written(tmp_path, text))
     assert len(caught.value.problems) == 3

@@ -132,7 +132,7 @@ class PlanGraph:
         if dimension:
             self._add(node, PG.dimension, thing_iri("dimension", dimension))
         self._add(node, PG.reviewStatus, thing_iri("review-status", statement.review or self.record.review.status))
-        self._evidence(node, statement)
+        self._evidence(node, [(statement.line, statement.first_run), *((p.line, p.text) for p in statement.parts)])
         if statement.target:
             self._target(node, statement.target)
         if statement.budget:
@@ -152,8 +152,8 @@ class PlanGraph:
         declared = self._dimensions.get(statement.axis or "")
         return declared or (self.issues.issues[statement.issues[0]].dimension if statement.issues else None)
 
-    def _evidence(self, node: URIRef, statement: Statement) -> None:
-        runs = [(statement.line, statement.first_run), *((p.line, p.text) for p in statement.parts)]
+    def _evidence(self, node: URIRef, runs: list[tuple[int, str]]) -> None:
+        """Say where the words stand: one piece of evidence for each run, with a selector of the quote and one of the line."""
         self._add(node, PROV.wasQuotedFrom, self.document)
         for number, (line, quote) in enumerate(runs, 1):
             evidence = URIRef(f"{node}/evidence" + (f"/{number}" if number > 1 else ""))
@@ -166,6 +166,8 @@ class PlanGraph:
             self._add(evidence, OA.hasSource, self.document)
             self._add(evidence, OA.hasSelector, exact)
             self._add(evidence, OA.hasSelector, position)
+            both(self.graph, exact, f"Cita en la línea {line}", f"Quote in line {line}")
+            both(self.graph, position, f"Línea {line}", f"Line {line}")
             self._add(exact, RDF.type, OA.TextQuoteSelector)
             self._add(exact, OA.exact, Literal(quote))
             self._add(position, RDF.type, OA.FragmentSelector)
@@ -206,7 +208,7 @@ class PlanGraph:
         self._typed(node, PG.Figure)
         self._add(node, RDFS.label, es(shorten(f"{figure.subject}: {figure.raw}")))
         self._add(node, PG.statedIn, self.plan)
-        self._add(node, PROV.wasQuotedFrom, self.document)
+        self._evidence(node, [(figure.line, figure.raw)])
         for key in ("line", "raw", "subject", "value", "unit", "year"):
             self._keyed(node, f"figures.{key}", getattr(figure, key))
         self._keyed(node, "page", figure.page)

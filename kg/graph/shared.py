@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from rdflib import Graph, Literal, URIRef
@@ -11,7 +12,7 @@ from kg.findings import Finding
 from kg.gazetteer import Gazetteer, Place, Territory, load_gazetteer
 from kg.graph.literals import both, decimal_literal, en, es
 from kg.issues import Issues, load_issues
-from kg.namespaces import PG, item_iri, plan_iri, shared_graph, thing_iri
+from kg.namespaces import ID, PG, item_iri, plan_iri, shared_graph, thing_iri
 from kg.ontology import ALIGNMENTS, CORE, VOCABULARIES, Ontology, load_ontology, parse_turtle
 from kg.paths import ONTOLOGY
 from kg.records import Funding, Mention, Partner, Record
@@ -38,7 +39,7 @@ def ontology_graph() -> Graph:
 def issues_graph(issues: Issues) -> Graph:
     """Return the issues and the four dimensions as SKOS schemes."""
     graph = Graph()
-    scheme, dimensions = thing_iri("scheme", "issue"), thing_iri("scheme", "dimension")
+    scheme, dimensions = ID["issue"], ID["dimension"]
     _scheme(graph, scheme, "Temas de los planes de gobierno", "Issues of government plans")
     _scheme(graph, dimensions, "Dimensiones del formato del JNE", "Dimensions of the JNE's format")
     for dimension in issues.dimensions.values():
@@ -47,7 +48,8 @@ def issues_graph(issues: Issues) -> Graph:
     for issue in issues.issues.values():
         node = thing_iri("issue", issue.id)
         _concept(graph, node, scheme, issue.es, issue.en, issue.definition_es, issue.definition_en)
-        graph.add((node, RDF.type, PG.Issue))
+        if not issue.group:
+            graph.add((node, RDF.type, PG.Issue))
         graph.add((node, PG.dimension, thing_iri("dimension", issue.dimension)))
         if issue.mef_function:
             graph.add((node, PG.mefFunction, Literal(issue.mef_function)))
@@ -135,7 +137,7 @@ def _place(graph: Graph, place: Place, gazetteer: Gazetteer, ontology: Ontology)
 def actors_graph(registry: Registry, records: Iterable[Record]) -> Graph:
     """Return institutions (all listed ones, regional governments, and what the records name), funds and organizations."""
     graph = Graph()
-    scheme = thing_iri("scheme", "institution-kind")
+    scheme = ID["institution-kind"]
     _scheme(graph, scheme, "Clases de institución", "Kinds of institution")
     for kind in registry.kinds.values():
         _concept(graph, thing_iri("institution-kind", kind.id), scheme, kind.es, kind.en, kind.definition_es, kind.definition_en)
@@ -182,8 +184,11 @@ def _institution(graph: Graph, institution: Institution) -> None:
     graph.add((node, RDF.type, PG.Institution))
     both(graph, node, institution.name, institution.name_en)
     graph.add((node, PG.institutionKind, thing_iri("institution-kind", institution.kind)))
-    for acronym in filter(None, (institution.acronym, *institution.acronyms)):
-        graph.add((node, PG.acronym, Literal(acronym)))
+    if institution.acronym:
+        graph.add((node, PG.acronym, Literal(institution.acronym)))
+    for acronym in institution.acronyms:
+        well_formed = re.fullmatch(r"[A-ZÁÉÍÓÚÑ0-9][\w&.-]*", acronym)
+        graph.add((node, PG.acronym, Literal(acronym)) if well_formed else (node, SKOS.altLabel, es(acronym)))
     for alias in institution.aliases:
         graph.add((node, SKOS.altLabel, es(alias)))
     if institution.note:

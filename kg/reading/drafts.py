@@ -8,6 +8,8 @@ from dataclasses import replace
 from decimal import Decimal
 from statistics import median
 
+from rapidfuzz import fuzz, process
+
 from kg import __version__
 from kg.documents import Document
 from kg.gazetteer import Territory, load_gazetteer
@@ -17,7 +19,7 @@ from kg.reading.blocks import Block, split_blocks
 from kg.reading.mentions import Mentions
 from kg.reading.roles import COMMITMENTS, load_roles
 from kg.reading.statements import Drafted, Walker
-from kg.records import Axis, Budget, Named, Part, Record, Review, Source, Statement, Target
+from kg.records import LINKS, Axis, Budget, Named, Part, Record, Review, Source, Statement, Target
 from kg.registry import Organization, load_registry
 from kg.text import fold, shorten, slug, squeeze
 
@@ -56,12 +58,51 @@ def draft_record(document: Document, key: str | None = None) -> Record:
     )
 
 
+def keep_ids(record: Record, earlier: Record) -> Record:
+    """Give a new reading the ids of an earlier one: ids are promises, and a statement keeps its own.
+
+    A statement takes the id of the one with the same words, else of the same type with nearly the same; what is new gets ids
+    after the last that was ever used.
+    """
+    taken: dict[str, str] = {}
+    free = {s.id: s for s in earlier.statements}
+    for same in (_same_words, _like_words):
+        for statement in record.statements:
+            if statement.id not in taken and (found := same(statement, free)):
+                taken[statement.id] = found
+                del free[found]
+    last = max((int(d) for s in earlier.statements if (d := s.id.removeprefix("s")).isdigit()), default=0)
+    fresh = (f"s{number:03d}" for number in range(last + 1, last + 1 + len(record.statements)))
+    names = {s.id: taken.get(s.id) or next(fresh) for s in record.statements}
+
+    def renamed(statement: Statement) -> Statement:
+        links = {kind: tuple(names[other] for other in getattr(statement, kind)) for kind in LINKS}
+        return replace(statement, id=names[statement.id], **links)  # type: ignore[arg-type]
+
+    return replace(record, statements=tuple(map(renamed, record.statements)))
+
+
+def _same_words(statement: Statement, free: dict[str, Statement]) -> str | None:
+    words = fold(statement.text)
+    same = [other for other in free.values() if fold(other.text) == words]
+    same.sort(key=lambda other: (other.type != statement.type, abs(other.line - statement.line)))
+    return same[0].id if same else None
+
+
+def _like_words(statement: Statement, free: dict[str, Statement]) -> str | None:
+    choices = {other.id: fold(other.text) for other in free.values() if other.type == statement.type}
+    found = process.extractOne(fold(statement.text), choices, scorer=fuzz.ratio, score_cutoff=85)
+    return str(found[2]) if found else None
+
+
 def default_key(
     territory: Territory | None, start: int | None, end: int | None, organization: str | None, document: Document
 ) -> str:
-    """Return `<ubigeo>-<from>-<to>-<organization>`, with the document's name where the plan does not say enough."""
-    parts = [territory.inei if territory else "", str(start or ""), str(end or ""), organization or ""]
-    return "-".join(p for p in parts if p) if all(parts) else slug(document.name.rsplit(".", 1)[0])
+    """Return `<ubigeo>-<from>-<to>-<organization>`, or the document's name where place or period are not told."""
+    parts = [territory.inei if territory else "", str(start or ""), str(end or "")]
+    if not all(parts):
+        return slug(document.name.rsplit(".", 1)[0])
+    return "-".join([*parts, organization] if organization else parts)
 
 
 def find_period(blocks: list[Block]) -> tuple[int | None, int | None]:

@@ -40,6 +40,7 @@ class Roles:
         axis: list[str],
         promise: re.Pattern[str],
         sentences: list[tuple[str, re.Pattern[str]]],
+        noise: re.Pattern[str],
     ):
         self._rules = rules
         self._labels = labels
@@ -47,6 +48,7 @@ class Roles:
         self._axis = tuple(axis)
         self._promise = promise
         self._sentences = sentences
+        self._noise = noise
         self._harm: PhraseIndex[bool] = PhraseIndex()
         for word in harm:
             self._harm.add(word, True)
@@ -95,6 +97,10 @@ class Roles:
         """Say whether a sentence promises to do something."""
         return self._promise.search(fold(sentence)) is not None
 
+    def is_noise(self, text: str) -> bool:
+        """Say whether a line is no part of the plan: a digital signature, an identity number."""
+        return self._noise.search(fold(text)) is not None
+
     def is_axis(self, heading: str) -> bool:
         """Say whether a heading names a dimension or eje."""
         folded = fold(heading)
@@ -121,9 +127,9 @@ def load_roles() -> Roles:
         labels |= dict.fromkeys(c.scalars(f.get("words"), "words"), c.scalar(f.get("role"), "role") or "")
     named, sentences = (_patterns(c, top.get(key), key) for key in ("named_things", "sentence_labels"))
     lists = [c.scalars(top.get(k), k) for k in ("harm", "axis")]
-    promise = re.compile(c.scalar(top.get("promise"), "promise") or "$^")
+    promise, noise = (re.compile(c.scalar(top.get(key), key) or "$^") for key in ("promise", "noise"))
     c.raise_if_any()
-    return Roles(rules, labels, named, lists[0], lists[1], promise, sentences)
+    return Roles(rules, labels, named, lists[0], lists[1], promise, sentences, noise)
 
 
 def _patterns(collector: Collector, items: Item | None, key: str) -> list[tuple[str, re.Pattern[str]]]:

@@ -68,7 +68,7 @@ class Walker:
         for block in blocks:
             if block.kind != "row":
                 self._table = None
-            if self._skips(block):
+            if self._skips(block) or self.roles.is_noise(block.text):
                 continue
             if block.kind == "heading":
                 self._open(block)
@@ -404,19 +404,30 @@ def _style_of(block: Block) -> str:
 
 
 def link(found: list[Drafted]) -> None:
-    """Tie objectives, commitments and targets outside tables to the problems of their own section."""
+    """Tie what stands outside tables to its own section's problems, and commitments to its objectives."""
+    problems = _pools(found, "problem")
+    objectives = _pools(found, "objective")
+    for statement in found:
+        if statement.row is not None:
+            continue
+        if statement.type in COMMITMENTS | {"objective", "target", "priority"} and (
+            tied := _of_section(statement.section, problems)
+        ):
+            statement.links["addresses"] = tied
+        if statement.type in COMMITMENTS and (tied := objectives.get(statement.section, [])):
+            statement.links["pursues"] = list(tied)
+
+
+def _pools(found: list[Drafted], kind: str) -> dict[tuple[str, ...], list[int]]:
+    """Gather what sections state under a label or heading of a kind, by section."""
     pools: dict[tuple[str, ...], list[int]] = {}
     for index, statement in enumerate(found):
-        if statement.type == "problem" and statement.row is None and statement.rule == "heading":
+        if statement.type == kind and statement.row is None and statement.rule == "heading":
             pools.setdefault(statement.section, []).append(index)
-    for statement in found:
-        if statement.row is None and statement.type in COMMITMENTS | {"objective", "target", "priority"}:
-            problems = _problems_for(statement.section, pools)
-            if problems:
-                statement.links["addresses"] = problems
+    return pools
 
 
-def _problems_for(section: tuple[str, ...], pools: dict[tuple[str, ...], list[int]]) -> list[int]:
+def _of_section(section: tuple[str, ...], pools: dict[tuple[str, ...], list[int]]) -> list[int]:
     if section in pools:
         return list(pools[section])
     named = [p for s, p in pools.items() if s and section and fold(s[-1]) == fold(section[-1]) and s[:-2] == section[:-2]]

@@ -34,7 +34,7 @@ from kg.records.model import (
     Target,
 )
 from kg.registry import load_registry
-from kg.text import squeeze
+from kg.text import fold, squeeze
 
 _KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -59,6 +59,7 @@ def load_record(path: Path) -> Record:
     top = Fields(root, collector, "", _RECORD_KEYS)
     record = _record(top)
     _check_ids(top, record)
+    _check_territory(top, record)
     if record.plan and path.stem != record.plan:
         top.bad("plan", f"{record.plan!r} does not fit the file name {path.name}", f"name the file {record.plan}.yaml")
     collector.raise_if_any()
@@ -256,6 +257,27 @@ def _oddity(f: Fields) -> Oddity:
     lines = tuple(int(text) for text in f.texts("lines") if text.isdigit())
     kind = f.one_of("kind", load_ontology().concepts("finding-kind"), "finding kind", needed=True)
     return Oddity(f.needed("id"), lines, kind or "", f.needed("es"), f.needed("en"))
+
+
+def _check_territory(top: Fields, record: Record) -> None:
+    """Note a territory of another level than the plan's, and one that the plan never names: a code of another system."""
+    territory = load_gazetteer().territories.get(record.territory or "")
+    if territory is None:
+        if record.level in {"district", "province", "department"} and "territory" not in top.map:
+            top.bad("territory", "missing", f"a plan of the level {record.level} says for which one it is")
+        return
+    if record.level != territory.level:
+        top.bad(
+            "level",
+            f"{record.level!r}, but {record.territory} is a {territory.level} ({territory.full_name})",
+            "correct one of the two",
+        )
+    names = {fold(name) for name in (territory.name, *territory.aliases)}
+    mentioned = any(m.territory == territory.inei for s in record.statements for m in s.mentions)
+    if record.title and record.statements and not mentioned and not any(name in fold(record.title) for name in names):
+        other = load_gazetteer().by_code(territory.inei, "reniec")
+        hint = f"RENIEC's {territory.inei} is INEI's {other.inei} ({other.full_name})" if other else "look the code up"
+        top.bad("territory", f"{territory.inei} is {territory.full_name}, which neither title nor statements name", hint)
 
 
 def _check_ids(top: Fields, record: Record) -> None:
