@@ -25,6 +25,7 @@ from kg.paths import SHAPES, shown
 
 SEVERITIES = {SH.Violation: "violation", SH.Warning: "warning", SH.Info: "info"}
 _SPANISH = {"violation": "VIOLACIÓN", "warning": "AVISO", "info": "NOTA"}
+Told = dict[Node, list[tuple[Node, Node]]]
 _TARGETS = (SH.targetClass, SH.targetNode, SH.targetSubjectsOf, SH.targetObjectsOf)
 _REPORT = URIRef(BASE + "id/validation-report")
 
@@ -99,23 +100,35 @@ def validate_graphs(parts: Mapping[str, Graph], context: Iterable[Graph], proces
     `processes` greater than 1 spreads the parts over as many processes, the largest first.
     """
     told = _types_and_labels(context)
-    largest_first = sorted(parts.items(), key=lambda p: -len(p[1]))
-    jobs = [(name, _with_context(graph, told), {str(s) for s in graph.subjects()}) for name, graph in largest_first]
-    if processes > 1 and len(jobs) > 1:
-        with ProcessPoolExecutor(max_workers=processes, initializer=_leave_interrupts_to_the_parent) as pool:
-            found = list(pool.map(_validate_job, jobs))
+    largest_first = sorted(parts, key=lambda name: -len(parts[name]))
+    if processes > 1 and len(parts) > 1:
+        load_shapes()  # before the processes start, so that a forked one has them already
+        with ProcessPoolExecutor(max_workers=processes, initializer=_start, initargs=(parts, told)) as pool:
+            found = list(pool.map(_validate_named, largest_first))
     else:
-        found = [_validate_job(job) for job in jobs]
-    return Report(tuple(sorted(r for results in found for r in results)), len(jobs))
+        found = [_validate_part(name, parts[name], told) for name in largest_first]
+    return Report(tuple(sorted(r for results in found for r in results)), len(parts))
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+# What a validating process works on. Handed over once at its start: a forked process inherits it, nothing is copied.
+_given: tuple[Mapping[str, Graph], Told] | None = None
 
 
-def _types_and_labels(graphs: Iterable[Graph]) -> dict[Node, list[tuple[Node, Node]]]:
+def _start(parts: Mapping[str, Graph], told: Told) -> None:
+    global _given  # noqa: PLW0603 - the process's own, set once before its first job
+    _given = parts, told
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+
+
+def _validate_named(name: str) -> list[Result]:
+    assert _given is not None
+    parts, told = _given
+    return _validate_part(name, parts[name], told)
+
+
+def _types_and_labels(graphs: Iterable[Graph]) -> Told:
     """Return what all graphs say of each thing's types and labels."""
-    told: dict[Node, list[tuple[Node, Node]]] = {}
+    told: Told = {}
     for graph in graphs:
         for predicate in (RDF.type, RDFS.label):
             for subject, value in graph.subject_objects(predicate):
@@ -123,7 +136,7 @@ def _types_and_labels(graphs: Iterable[Graph]) -> dict[Node, list[tuple[Node, No
     return told
 
 
-def _with_context(graph: Graph, told: dict[Node, list[tuple[Node, Node]]]) -> Graph:
+def _with_context(graph: Graph, told: Told) -> Graph:
     """Return the graph with the type and label triples of what it points at."""
     full = Graph()
     full += graph
@@ -133,15 +146,14 @@ def _with_context(graph: Graph, told: dict[Node, list[tuple[Node, Node]]]) -> Gr
     return full
 
 
-def _validate_job(job: tuple[str, Graph, set[str]]) -> list[Result]:
+def _validate_part(name: str, graph: Graph, told: Told) -> list[Result]:
     """Validate one part; what is said of a node that only the context types belongs to another part."""
-    name, graph, own = job
-    _, report, _ = validate(
-        graph, shacl_graph=load_shapes(), inference="none", advanced=False, inplace=True, do_owl_imports=False
-    )
+    full = _with_context(graph, told)
+    _, report, _ = validate(full, shacl_graph=load_shapes(), inference="none", inplace=True, do_owl_imports=False)
     if not isinstance(report, Graph):
         raise KgError(f"{name}: the shapes could not be applied: {report}")
-    results = [_result(name, node, report, graph) for node in report.subjects(RDF.type, SH.ValidationResult)]
+    own = {str(s) for s in graph.subjects()}
+    results = [_result(name, node, report, full) for node in report.subjects(RDF.type, SH.ValidationResult)]
     return [r for r in results if r.focus in own]
 
 
