@@ -46,6 +46,15 @@ BUDGET_COUNTS = "SELECT ?plan (COUNT(DISTINCT ?s) AS ?n) { ?s pg:budget ?b ; pg:
 OUTGOING = "SELECT ?p ?o { <%s> ?p ?o }"
 INCOMING_COUNTS = "SELECT ?p (COUNT(?s) AS ?n) { ?s ?p <%s> } GROUP BY ?p"
 INCOMING = "SELECT ?s ?line { { SELECT ?s { ?s <%s> <%s> } LIMIT %d } OPTIONAL { ?s pg:sourceLine ?line } }"
+PLAN_STATEMENTS = """SELECT ?s ?line ?text ?section ?class ?type {
+  ?s pg:statedIn <%s> ; pg:text ?text ; a ?class
+  OPTIONAL { ?s pg:sourceLine ?line } OPTIONAL { ?s pg:section ?section }
+  ?class rdfs:label ?type FILTER(LANG(?type) = "%s" && ?class NOT IN (pg:Statement, pg:Commitment))
+} ORDER BY ?line ?s LIMIT %d"""
+PLAN_FINDINGS = """SELECT ?finding ?text ?kind {
+  ?finding pg:inPlan <%s> ; pg:description ?text ; pg:findingKind/rdfs:label ?kind
+  FILTER(LANG(?text) = "%s" && LANG(?kind) = "%s")
+} ORDER BY ?finding"""
 SUPERCLASSES = "SELECT ?above { VALUES ?c { %s } ?c rdfs:subClassOf+ ?above FILTER(?above != ?c) }"
 # A thing with the parts that lie below its own address: a statement's budget, evidence and the evidence's selectors.
 DESCRIPTION = """CONSTRUCT { ?s ?p ?o } WHERE {
@@ -187,7 +196,8 @@ async def _page(request: Request, iri: str) -> Response:
     """Show everything that the graph says of a thing, and what points at it."""
     pool, language = request.app.state.pages, language_of(request)
     outgoing = await rows(pool, OUTGOING % iri)
-    incoming = await _incoming(request, iri)
+    is_plan = any(row["o"].value == PG + "Plan" for row in outgoing)
+    incoming = [] if is_plan else await _incoming(request, iri)
     wanted = {iri, *(n.value for row in outgoing for n in row.values() if n.is_iri)}
     wanted |= {p for p, _, _ in incoming} | {s["s"].value for _, _, subjects in incoming for s in subjects}
     known = await labels(pool, wanted, language)
@@ -208,7 +218,29 @@ async def _page(request: Request, iri: str) -> Response:
         groups=_groups({p: nodes for p, nodes in facts.items() if p not in hidden}, known, request),
         incoming=[_incoming_group(iri, *entry, known, request) for entry in incoming],
         endings=_endings(site_path(iri)),
+        **(await _contents(request, iri) if is_plan else {"sections": [], "findings": []}),
     )
+
+
+async def _contents(request: Request, plan: str) -> dict[str, object]:
+    """Return what a plan says, section by section in its own order, and what readers observed in it."""
+    pool, language = request.app.state.pages, language_of(request)
+    limit = request.app.state.settings.table_rows
+    sections: dict[str, list[dict[str, str]]] = {}
+    seen: set[str] = set()
+    for row in await rows(pool, PLAN_STATEMENTS % (plan, language, limit)):
+        statement = row["s"].value
+        if statement not in seen:
+            seen.add(statement)
+            kind = KINDS.get(row["class"].value.removeprefix(PG), "")
+            told = {"href": link_maker(language)(site_path(statement)), "line": _value(row, "line"), "text": row["text"].value}
+            sections.setdefault(_value(row, "section"), []).append(told | {"type": row["type"].value, "kind": kind})
+    link = link_maker(language)
+    findings = [
+        {"href": link(site_path(row["finding"].value)), "text": row["text"].value, "kind": row["kind"].value}
+        for row in await rows(pool, PLAN_FINDINGS % (plan, language, language))
+    ]
+    return {"sections": list(sections.items()), "findings": findings}
 
 
 def _statement(facts: dict[str, list[Node]], known: dict[str, str], request: Request) -> dict[str, object] | None:

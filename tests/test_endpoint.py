@@ -434,6 +434,12 @@ def test_the_start_page_lists_the_questions(client):
     assert "/questions/enunciados" in client.get("/?lang=en", headers=BROWSER).text
 
 
+def test_a_plan_page_reads_as_the_plan(client):
+    page = client.get("/doc/plan/demo-2019-2022", headers=BROWSER).text
+    assert f'href="{S1.replace(BASE + "id", "/doc")}"' in page and "Lo que dice" in page
+    assert "<script>alert" not in page
+
+
 def test_unknown_and_listed_questions(client):
     unknown = client.get("/questions/enunciado", headers={"Accept": "application/json"})
     assert unknown.status_code == 404 and unknown.json()["near"] == ["/questions/enunciados"]
