@@ -1,4 +1,7 @@
-"""The named questions: every one has its expected answer, found by reading the documents, and gives just that.
+"""The named questions: every one has its expected answer and gives just that.
+
+The files of expected answers were printed by the questions and are printed again when records change, so they catch what changes
+unseen. Many were compared with the documents when first written; after that, what guards their truth is reading their diff.
 
 An expected answer is tests/expected/<question>.csv for the default parameters, and <question>__<param>=<value>.csv (again
 `__` for a second parameter) for others: a header and the rows in order, as plain text, IRIs from what follows /id/.
@@ -69,7 +72,7 @@ def answer(store: ox.Store, question: Question, values: dict[str, str] | None = 
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_question_has_an_expected_answer(name: str) -> None:
-    assert name in CASES, f"tests/expected/{name}.csv is missing: find the answer by reading the documents"
+    assert name in CASES, f"tests/expected/{name}.csv is missing: write it, and compare it with the documents"
 
 
 @pytest.mark.parametrize("case", CASES)
