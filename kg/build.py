@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -27,7 +27,7 @@ from kg.paths import DATA, ONTOLOGY, PLANS, ROOT, SHAPES, shown
 from kg.progress import step, tracked
 from kg.reading.drafts import draft_record, keep_ids
 from kg.records import Record, load_record, load_records
-from kg.store import build_store
+from kg.store import build_store, current_store
 from kg.validation import Report, report_graph, report_text, validate_graphs
 
 GRAPH_FILE = "graph.nq"
@@ -90,8 +90,9 @@ def draft_all(folder: Path, plans: Path = PLANS) -> list[Record]:
     Raises:
         KgError: a document cannot be read, or two have the same key.
     """
-    paths = {quote(p.stem, safe="ñÑáéíóúüÁÉÍÓÚ"): p for p in find_documents(folder)}
-    if len(paths) < len(list(find_documents(folder))):
+    found = list(find_documents(folder))
+    paths = {quote(p.stem, safe="ñÑáéíóúüÁÉÍÓÚ"): p for p in found}
+    if len(paths) < len(found):
         raise KgError(f"{shown(folder)}: two documents have the same name but for the ending; rename one")
     records = []
     with step(f"lectura / reading {shown(folder)}") as notes:
@@ -183,17 +184,16 @@ def _inputs(plans: Path) -> Iterable[Path]:
         (DATA, "*"),
         (ONTOLOGY, "*.ttl"),
         (SHAPES, "*.ttl"),
-        (ROOT / "kg", "*.py"),
+        (ROOT / "kg", "**/*.py"),
     ]
     for folder, pattern in folders:
         yield from sorted(p for p in folder.glob(pattern) if p.is_file())
 
 
-def is_current(out: Path, plans: Path = PLANS, current: Callable[[Path], Path] | None = None) -> bool:
+def is_current(out: Path, plans: Path = PLANS) -> bool:
     """Say whether the folder holds a served build of just these inputs."""
     try:
-        if current is not None:
-            current(out)
+        current_store(out)
         return (out / INPUTS_FILE).read_text().strip() == inputs_fingerprint(plans)
     except (OSError, KgError):
         return False

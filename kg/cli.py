@@ -134,9 +134,8 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _build(arguments: argparse.Namespace) -> int:
     from kg.build import REPORT_TEXT, build, is_current
-    from kg.store import current_store
 
-    if arguments.if_changed and not arguments.documents and is_current(arguments.out, arguments.plans, current_store):
+    if arguments.if_changed and not arguments.documents and is_current(arguments.out, arguments.plans):
         print(f"{shown(arguments.out)}: nothing has changed since the last build", file=sys.stderr)
         return FINE
     built = build(arguments.out, arguments.plans, arguments.documents)

@@ -70,6 +70,13 @@ def test_nothing_is_built_when_nothing_changed(small, plans, capsys):
     assert (small / "graph.nq").stat().st_mtime_ns == before
 
 
+def test_every_module_counts_as_an_input(plans):
+    from kg.build import _inputs
+    from kg.paths import ROOT
+
+    assert set((ROOT / "kg").rglob("*.py")) <= set(_inputs(plans))
+
+
 BROKEN = {
     "unknown key": lambda p: edit(p, "axes:", "axis:"),
     "wrong UBIGEO": lambda p: edit(p, '"1201"', '"999901"'),
