@@ -98,6 +98,11 @@ def negotiate(header: str, wanted: str | None, offers: Sequence[Format]) -> Choi
     return named(wanted, offers) if wanted else choose(header, offers)
 
 
+def listed(offers: Sequence[Format]) -> str:
+    """Name the formats on offer, for a client that asked for another."""
+    return ", ".join(f"{offer.media_type} ({offer.name})" for offer in offers)
+
+
 def _quality(parameters: list[str]) -> float | None:
     """Return the q parameter, 1 where there is none, None where it is not a number from 0 to 1."""
     for parameter in parameters:

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from api.errors import Refused
 from api.lookup import Node, Row, holds, labels, quotable, rows
-from api.negotiation import DOCUMENT_FORMATS, HTML, Choice, named, negotiate
+from api.negotiation import DOCUMENT_FORMATS, HTML, Choice, listed, named, negotiate
 from api.rendering import Cell, cell, language_of, link_maker, render, site_path
 from api.streaming import AnswerResponse, while_connected
 from api.strings import say
@@ -118,7 +118,7 @@ async def document(request: Request, key: str) -> Response:
     if not quotable(iri) or not await holds(pool, f"ASK {{ {{ <{iri}> ?p ?o }} UNION {{ ?s ?q <{iri}> }} }}"):
         raise Refused("missing_thing", await _near(request, key), detail=unquote(key))
     if choice is None:
-        raise Refused("format", offers=", ".join(f"{f.media_type} ({f.name})" for f in DOCUMENT_FORMATS))
+        raise Refused("format", offers=listed(DOCUMENT_FORMATS))
     if choice.format is HTML:
         return await _page(request, iri)
     return await _graph(request, DESCRIPTION % {"iri": iri}, choice)
@@ -131,7 +131,7 @@ async def ontology(request: Request, ending: str = "") -> Response:
     wanted = ending or request.query_params.get("format")
     choice = negotiate(request.headers.get("accept", ""), wanted, DOCUMENT_FORMATS)
     if choice is None:
-        raise Refused("format", offers=", ".join(f"{f.media_type} ({f.name})" for f in DOCUMENT_FORMATS))
+        raise Refused("format", offers=listed(DOCUMENT_FORMATS))
     if choice.format is not HTML:
         return await _graph(request, ONTOLOGY, choice)
     terms = await _terms(request)
@@ -225,6 +225,7 @@ async def _page(request: Request, iri: str) -> Response:
 async def _contents(request: Request, plan: str) -> dict[str, object]:
     """Return what a plan says, section by section in its own order, and what readers observed in it."""
     pool, language = request.app.state.pages, language_of(request)
+    link = link_maker(language)
     limit = request.app.state.settings.table_rows
     sections: dict[str, list[dict[str, str]]] = {}
     seen: set[str] = set()
@@ -233,9 +234,8 @@ async def _contents(request: Request, plan: str) -> dict[str, object]:
         if statement not in seen:
             seen.add(statement)
             kind = KINDS.get(row["class"].value.removeprefix(PG), "")
-            told = {"href": link_maker(language)(site_path(statement)), "line": _value(row, "line"), "text": row["text"].value}
+            told = {"href": link(site_path(statement)), "line": _value(row, "line"), "text": row["text"].value}
             sections.setdefault(_value(row, "section"), []).append(told | {"type": row["type"].value, "kind": kind})
-    link = link_maker(language)
     findings = [
         {"href": link(site_path(row["finding"].value)), "text": row["text"].value, "kind": row["kind"].value}
         for row in await rows(pool, PLAN_FINDINGS % (plan, language, language))
@@ -342,10 +342,7 @@ def _term(iri: str, facts: dict[str, list[Node]], known: dict[str, str], request
     term = Term(iri, known.get(iri, ""))
     texts = facts.get(PREFIXES["rdfs"] + "comment", []) + facts.get(PREFIXES["skos"] + "definition", [])
     notes = facts.get(PREFIXES["skos"] + "note", [])
-    told = [
-        next((n.value for wanted in (language, "es", "") for n in found if n.language == wanted), "") for found in (texts, notes)
-    ]
-    term.comment = " ".join(filter(None, told))
+    term.comment = " ".join(filter(None, (_in_language(found, language) for found in (texts, notes))))
     for name, key in (("subclass_of", "subClassOf"), ("domain", "domain"), ("range", "range")):
         nodes = [n for n in facts.get(PREFIXES["rdfs"] + key, []) if n.is_iri]
         if nodes:

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from api.errors import Refused
 from api.lookup import Node, Row, parse_solutions, rows
-from api.negotiation import CSV, HTML, JSON, QUESTION_FORMATS, XLSX, negotiate
+from api.negotiation import CSV, HTML, JSON, QUESTION_FORMATS, XLSX, listed, negotiate
 from api.rendering import language_of, render
 from api.sparql import table_of
 from api.streaming import AnswerResponse, while_connected
@@ -51,7 +51,7 @@ async def questions(request: Request) -> Response:
     """List the questions."""
     choice = negotiate(request.headers.get("accept", ""), request.query_params.get("format"), (HTML, JSON))
     if choice is None:
-        raise Refused("format", offers="text/html (html), application/json (json)")
+        raise Refused("format", offers=listed((HTML, JSON)))
     known: dict[str, Question] = request.app.state.questions
     if choice.format is JSON:
         return JSONResponse([_described(q, request) for q in known.values()], headers={"Vary": "Accept"})
@@ -67,7 +67,7 @@ async def question(request: Request, name: str) -> Response:
         raise Refused("missing_thing", near, detail=name)
     choice = negotiate(request.headers.get("accept", ""), request.query_params.get("format"), QUESTION_FORMATS)
     if choice is None:
-        raise Refused("format", offers=", ".join(f"{f.media_type} ({f.name})" for f in QUESTION_FORMATS))
+        raise Refused("format", offers=listed(QUESTION_FORMATS))
     asked = known[name]
     values = {key: value for key, value in request.query_params.items() if key not in _CONTROL and value.strip()}
     plans = await _choices(request, "plan") if any(p.kind == "plan" for p in asked.params) else None

@@ -16,11 +16,11 @@ from starlette.responses import Response
 
 from api.errors import Refused
 from api.lookup import Row, labels, parse_solutions, rows
-from api.negotiation import ANSWER_FORMATS, GRAPH_FORMATS, HTML, Choice, negotiate
+from api.negotiation import ANSWER_FORMATS, GRAPH_FORMATS, HTML, Choice, listed, negotiate
 from api.rendering import cell, language_of, render
 from api.streaming import AnswerResponse, while_connected
 from api.strings import column
-from kg.media_types import RDF_FORMATS, RESULT_FORMATS, Format
+from kg.media_types import RDF_FORMATS, RESULT_FORMATS
 from kg.namespaces import BASE, PREFIXES, SD
 from kg.pool import Answer, QueryFailed
 from kg.worker import Query
@@ -136,7 +136,7 @@ async def _answer(request: Request, asked: Asked) -> Response:
     results = negotiate(accept, asked.format, ANSWER_FORMATS)
     graphs = negotiate(accept, asked.format, GRAPH_FORMATS)
     if results is None and graphs is None:
-        raise Refused("format", offers=_listed((*RESULT_FORMATS, *RDF_FORMATS)))
+        raise Refused("format", offers=listed((*RESULT_FORMATS, *RDF_FORMATS)))
     settings = request.app.state.settings
     as_page = HTML in {c.format for c in (results, graphs) if c}
     query = Query(
@@ -180,7 +180,7 @@ async def _sent(request: Request, answer: Answer, choice: Choice) -> Response:
 def _explained(failure: QueryFailed, query: Query) -> Refused | QueryFailed:
     """Say more where the request knows more than the worker."""
     if failure.kind == "format":
-        return Refused("format", offers=_listed(RDF_FORMATS if failure.detail == "graph" else RESULT_FORMATS))
+        return Refused("format", offers=listed(RDF_FORMATS if failure.detail == "graph" else RESULT_FORMATS))
     if failure.kind == "size":
         return Refused("size", limit=query.max_bytes)
     return failure
@@ -219,7 +219,7 @@ async def table_of(request: Request, names: list[str], found: list[Row]) -> dict
 async def _front(request: Request, asked: Asked) -> Response:
     choice = negotiate(request.headers.get("accept", ""), asked.format, (*_FORMS, HTML))
     if choice is None:
-        raise Refused("format", offers=_listed((*_FORMS, HTML)))
+        raise Refused("format", offers=listed((*_FORMS, HTML)))
     if choice.format is HTML:
         return _form(request, EXAMPLES["counts"])
     described = await describe(request)
@@ -264,10 +264,6 @@ def _form(request: Request, query: str, table: dict[str, object] | None = None, 
         formats=[f.name for f in (RDF_FORMATS if turtle else RESULT_FORMATS)],
         seconds=f"{request.app.state.settings.query_seconds:g}",
     )
-
-
-def _listed(offers: tuple[Format, ...]) -> str:
-    return ", ".join(f"{offer.media_type} ({offer.name})" for offer in offers)
 
 
 def _content_type(header: str) -> tuple[str, str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from rdflib import Graph, Literal, URIRef
+from rdflib import Literal, URIRef
 from rdflib.namespace import OWL, RDF, RDFS, SKOS
 
 from kg.documents import read_document
 from kg.errors import KgError, Problem, ProblemsError
 from kg.gazetteer import load_gazetteer
+from kg.graph import ontology_graph
 from kg.issues import load_issues
 from kg.namespaces import PG
-from kg.ontology import ALIGNMENTS, CORE, VOCABULARIES, load_ontology, parse_turtle
+from kg.ontology import CORE, load_ontology
 from kg.paths import ONTOLOGY, PLANS, shown
 from kg.queries import load_questions
 from kg.records import Record, check_quotes, load_record, load_records
@@ -74,9 +75,7 @@ def check_ontology() -> int:
     Raises:
         ProblemsError: what is missing.
     """
-    graph = Graph()
-    for name in (CORE, VOCABULARIES, ALIGNMENTS):
-        parse_turtle(ONTOLOGY / name, graph)
+    graph = ontology_graph()
     file = shown(ONTOLOGY / CORE)
     kinds = (OWL.Class, OWL.ObjectProperty, OWL.DatatypeProperty)
     terms = {(URIRef(str(s)), k) for k in kinds for s in graph.subjects(RDF.type, k) if str(s).startswith(str(PG))}

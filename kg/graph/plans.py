@@ -12,12 +12,11 @@ from kg.graph.literals import both, decimal_literal, es, year_literal
 from kg.issues import Issues
 from kg.namespaces import OA, PG, RFC5147, item_iri, plan_iri, thing_iri
 from kg.ontology import Ontology
-from kg.records import Budget, Figure, Partner, Record, Statement, Target
+from kg.records import LINKS, Budget, Figure, Partner, Record, Statement, Target
 from kg.text import shorten
 
 _SIMPLE = ("line", "page", "text", "clean", "axis", "row", "confidence", "rule")
 _MONEY = {"PEN": "S/", "USD": "US$"}
-_LINKS = ("addresses", "pursues", "part_of", "measures")
 
 
 class PlanGraph:
@@ -123,7 +122,7 @@ class PlanGraph:
             self._keyed(node, key, getattr(statement, key))
         if statement.section:
             self._keyed(node, "section", " › ".join(statement.section))
-        for key in _LINKS:
+        for key in LINKS:
             for other in getattr(statement, key):
                 self._add(node, self.ontology.properties[key].iri, item_iri(self.record.plan, other))
         for issue in statement.issues:

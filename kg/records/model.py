@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from kg.quantities import Amount
+
 DIRECTIONS = ("increase", "decrease", "reach")
 LINKS = ("addresses", "pursues", "part_of", "measures")
 
@@ -31,14 +33,8 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Budget:
-    """Money that the plan sets against a statement. `readings` are the other amounts that the separators allow."""
-
-    raw: str
-    amount: Decimal
-    currency: str = "PEN"
-    certain: bool = True
-    readings: tuple[Decimal, ...] = ()
+class Budget(Amount):
+    """Money that the plan sets against a statement."""
 
 
 @dataclass(frozen=True)
