@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.context import settings_of
 from api.negotiation import HTML, choose
 from api.rendering import language_of, render
 from api.strings import LANGUAGES, error_texts
@@ -20,7 +21,7 @@ from kg.pool import QueryFailed
 logger = logging.getLogger(__name__)
 PROBLEM = Format("problem", "application/problem+json", "json", ("application/json", "application/ld+json"))
 TEXT = Format("text", "text/plain", "txt")
-_RETRY = {"overload", "unavailable"}
+_RETRY = {"overload", "unavailable", "deadline", "rate"}
 _BY_STATUS = {404: "not_found", 405: "method"}
 
 
@@ -37,7 +38,7 @@ def error_response(request: Request, kind: str, near: list[tuple[str, str]] | No
 
     near: (text, address) pairs of what the client may have meant. line and column go into the problem document as numbers.
     """
-    settings = request.app.state.settings
+    settings = settings_of(request)
     texts = error_texts()[kind]
     filled = {"detail": "", "line": 0, "column": 0, "retry": settings.retry_seconds} | values
     told: dict[str, dict[str, str]] = {
@@ -57,10 +58,22 @@ def error_response(request: Request, kind: str, near: list[tuple[str, str]] | No
 
 def install_handlers(app: FastAPI) -> None:
     """Send every error of the application through `error_response`."""
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(QueryFailed, _query_failed)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
+
+    async def handle(request: Request, error: Exception) -> Response:
+        return respond(request, error)
+
+    for kind in (Refused, QueryFailed, HTTPException, Exception):
+        app.add_exception_handler(kind, handle)
+
+
+def respond(request: Request, error: Exception) -> Response:
+    """Make an error into an answer."""
+    if isinstance(error, Refused):
+        return error_response(request, error.kind, error.near, **error.values)
+    if isinstance(error, QueryFailed):
+        limit = settings_of(request).result_bytes
+        return error_response(request, error.kind, detail=error.detail, line=error.line, column=error.column, limit=limit)
+    return _http(request, error) if isinstance(error, HTTPException) else _unexpected(request, error)
 
 
 def _body(
@@ -94,19 +107,7 @@ def _body(
     return Response(json.dumps(problem, ensure_ascii=False, indent=1), status, media_type=PROBLEM.media_type)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)
-    return error_response(request, error.kind, error.near, **error.values)
-
-
-async def _query_failed(request: Request, error: Exception) -> Response:
-    assert isinstance(error, QueryFailed)
-    limit = request.app.state.settings.result_bytes
-    return error_response(request, error.kind, detail=error.detail, line=error.line, column=error.column, limit=limit)
-
-
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+def _http(request: Request, error: HTTPException) -> Response:
     kind = _BY_STATUS.get(error.status_code, "internal")
     if kind == "internal":
         logger.error("%s %s: %s", request.method, request.url.path, HTTPStatus(error.status_code).phrase)
@@ -115,6 +116,6 @@ async def _http(request: Request, error: Exception) -> Response:
     return response
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
+def _unexpected(request: Request, error: Exception) -> Response:
     logger.error("%s %s", request.method, request.url.path, exc_info=error)
     return error_response(request, "internal")

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kg.namespaces import PREFIXES
+from kg.frames import Query
 from kg.pool import Pool
-from kg.worker import Query
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
 _LABELS = "SELECT ?x ?label { VALUES ?x { %s } ?x rdfs:label|skos:prefLabel ?label }"
@@ -35,13 +34,13 @@ async def rows(pool: Pool, text: str, max_bytes: int = 64 * 1024**2) -> list[Row
     Raises:
         QueryFailed: any of its kinds.
     """
-    answer = await pool.ask(Query(text, "json", None, prefixes=PREFIXES, max_bytes=max_bytes))
+    answer = await pool.ask(Query(text, "json", None, max_bytes=max_bytes))
     return parse_solutions(await answer.read())[1]
 
 
 async def holds(pool: Pool, text: str) -> bool:
     """Answer an ASK."""
-    answer = await pool.ask(Query(text, "json", None, prefixes=PREFIXES))
+    answer = await pool.ask(Query(text, "json", None))
     return bool(json.loads(await answer.read())["boolean"])
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kg.media_types import RDF_FORMATS, RESULT_FORMATS, Format
 
@@ -93,9 +94,25 @@ def named(word: str, offers: Sequence[Format]) -> Choice | None:
     return None
 
 
-def negotiate(header: str, wanted: str | None, offers: Sequence[Format]) -> Choice | None:
+@lru_cache(maxsize=1000)
+def negotiate(header: str, wanted: str | None, offers: tuple[Format, ...]) -> Choice | None:
     """Choose by `?format=` where it is given, else by the Accept header."""
     return named(wanted, offers) if wanted else choose(header, offers)
+
+
+@lru_cache(maxsize=1000)
+def coding(header: str) -> str:
+    """Return the content coding for an Accept-Encoding header: zstd, gzip, or an empty string for none.
+
+    Source: RFC 9110, section 12.5.3: https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3
+    """
+    qualities: dict[str, float] = {}
+    for part in header.lower().split(","):
+        name, *parameters = (p.strip() for p in part.split(";"))
+        qualities[name] = _quality(parameters) or 0.0
+    offered = {name: qualities.get(name, qualities.get("*", 0.0)) for name in ("zstd", "gzip")}
+    best = max(offered, key=lambda name: offered[name])
+    return best if offered[best] > 0 and offered[best] >= qualities.get("identity", 0.0) else ""
 
 
 def listed(offers: Sequence[Format]) -> str:

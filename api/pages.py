@@ -9,18 +9,19 @@ from urllib.parse import quote, unquote
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
+from api.context import pages_of, settings_of, snapshot_of
 from api.errors import Refused
 from api.lookup import Node, Row, holds, labels, quotable, rows
 from api.negotiation import DOCUMENT_FORMATS, HTML, Choice, listed, named, negotiate
 from api.rendering import Cell, cell, language_of, link_maker, render, site_path
-from api.streaming import AnswerResponse, while_connected
+from api.streaming import AnswerResponse, connected
 from api.strings import say
+from kg.frames import Query
 from kg.namespaces import BASE, PREFIXES
 from kg.pool import QueryFailed
 from kg.queries import Question
-from kg.worker import Query
 
 router = APIRouter()
 INCOMING_SHOWN = 100
@@ -114,7 +115,7 @@ async def document(request: Request, key: str) -> Response:
     key, choice = _split_ending(key)
     choice = choice or negotiate(request.headers.get("accept", ""), request.query_params.get("format"), DOCUMENT_FORMATS)
     iri = BASE + "id/" + key
-    pool = request.app.state.pages
+    pool = pages_of(request)
     if not quotable(iri) or not await holds(pool, f"ASK {{ {{ <{iri}> ?p ?o }} UNION {{ ?s ?q <{iri}> }} }}"):
         raise Refused("missing_thing", await _near(request, key), detail=unquote(key))
     if choice is None:
@@ -138,39 +139,24 @@ async def ontology(request: Request, ending: str = "") -> Response:
     return render(request, "ontology.html", **terms, endings=_endings("/ontology"))
 
 
-@router.api_route("/health", methods=["GET", "HEAD"])
-async def health() -> Response:
-    """Say that the process answers."""
-    return JSONResponse({"status": "ok"})
-
-
-@router.api_route("/ready", methods=["GET", "HEAD"])
-async def ready(request: Request) -> Response:
-    """Say that the store answers queries."""
-    await holds(request.app.state.pages, "ASK { ?s ?p ?o }")
-    return JSONResponse({"status": "ready"})
-
-
 async def _graph(request: Request, text: str, choice: Choice) -> Response:
-    query = Query(text, None, choice.format.name, prefixes=PREFIXES)
-    answer = await while_connected(request, request.app.state.pages.ask(query))
+    answer = await connected(request.receive, pages_of(request).ask(Query(text, None, choice.format.name)))
     return AnswerResponse(answer, choice.content_type, {"Vary": "Accept"})
 
 
 async def _overview(request: Request) -> dict[str, object]:
     """Return the start page's numbers; counted once for each version of the store and language."""
     language = language_of(request)
-    kept = request.app.state.overviews
-    key = (request.app.state.pages.current(), language)
+    kept = snapshot_of(request).kept
+    key = ("overview", language)
     if key not in kept:
-        kept.clear()
         kept[key] = await _count(request)
     found: dict[str, object] = kept[key]
     return found
 
 
 async def _count(request: Request) -> dict[str, object]:
-    pool, language = request.app.state.pages, language_of(request)
+    pool, language = pages_of(request), language_of(request)
     plans = await rows(pool, PLANS)
     counts: dict[tuple[str, str], int] = defaultdict(int)
     for kind, text in (("all", STATEMENT_COUNTS), ("", CLASS_COUNTS), ("Budget", BUDGET_COUNTS)):
@@ -194,7 +180,7 @@ async def _count(request: Request) -> dict[str, object]:
 
 async def _page(request: Request, iri: str) -> Response:
     """Show everything that the graph says of a thing, and what points at it."""
-    pool, language = request.app.state.pages, language_of(request)
+    pool, language = pages_of(request), language_of(request)
     outgoing = await rows(pool, OUTGOING % iri)
     is_plan = any(row["o"].value == PG + "Plan" for row in outgoing)
     incoming = [] if is_plan else await _incoming(request, iri)
@@ -224,9 +210,9 @@ async def _page(request: Request, iri: str) -> Response:
 
 async def _contents(request: Request, plan: str) -> dict[str, object]:
     """Return what a plan says, section by section in its own order, and what readers observed in it."""
-    pool, language = request.app.state.pages, language_of(request)
+    pool, language = pages_of(request), language_of(request)
     link = link_maker(language)
-    limit = request.app.state.settings.table_rows
+    limit = settings_of(request).table_rows
     sections: dict[str, list[dict[str, str]]] = {}
     seen: set[str] = set()
     for row in await rows(pool, PLAN_STATEMENTS % (plan, language, limit)):
@@ -275,7 +261,7 @@ def _groups(facts: dict[str, list[Node]], known: dict[str, str], request: Reques
 
 async def _incoming(request: Request, iri: str) -> list[tuple[str, int, list[Row]]]:
     """Return (property, how many, some of the subjects in the order of their lines) for what points at a thing."""
-    pool = request.app.state.pages
+    pool = pages_of(request)
     found = []
     for row in await rows(pool, INCOMING_COUNTS % iri):
         name = row["p"].value
@@ -300,7 +286,7 @@ async def _own_types(request: Request, types: list[str]) -> list[str]:
     """Return the types that are not a superclass of another: a project, not also a commitment and a statement."""
     if not types:
         return []
-    above = await rows(request.app.state.pages, SUPERCLASSES % " ".join(f"<{t}>" for t in types))
+    above = await rows(pages_of(request), SUPERCLASSES % " ".join(f"<{t}>" for t in types))
     implied = {row["above"].value for row in above}
     return sorted(t for t in types if t not in implied) or sorted(types)
 
@@ -312,7 +298,7 @@ async def _near(request: Request, key: str) -> list[tuple[str, str]]:
     if not folder or not quotable(prefix):
         return []
     try:
-        found = await rows(request.app.state.pages, SIBLINGS % (prefix, NEAR_READ))
+        found = await rows(pages_of(request), SIBLINGS % (prefix, NEAR_READ))
     except QueryFailed:
         return []
     known = {row["x"].value.removeprefix(prefix): row["label"].value for row in found}
@@ -325,9 +311,9 @@ async def _terms(request: Request) -> dict[str, object]:
     """Return the ontology's classes, properties and schemes, each by name."""
     language = language_of(request)
     facts: dict[str, dict[str, list[Node]]] = defaultdict(lambda: defaultdict(list))
-    for row in await rows(request.app.state.pages, TERMS):
+    for row in await rows(pages_of(request), TERMS):
         facts[row["term"].value][row["p"].value].append(row["o"])
-    known = await labels(request.app.state.pages, {*facts, *_targets(facts)}, language)
+    known = await labels(pages_of(request), {*facts, *_targets(facts)}, language)
     kinds: dict[str, list[Term]] = {"classes": [], "properties": [], "schemes": []}
     for iri in sorted(facts):
         types = {node.value.rpartition("#")[2] for node in facts[iri].get(TYPE, [])}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -14,24 +13,25 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
+from api.context import client_of, pages_of, settings_of, snapshot_of
 from api.errors import Refused
 from api.lookup import Node, Row, parse_solutions, rows
 from api.negotiation import CSV, HTML, JSON, QUESTION_FORMATS, XLSX, listed, negotiate
 from api.rendering import language_of, render
 from api.sparql import table_of
-from api.streaming import AnswerResponse, while_connected
+from api.streaming import AnswerResponse, connected
 from api.strings import say
-from kg.namespaces import PREFIXES, prefix_header
+from kg.frames import Query
+from kg.namespaces import prefix_header
 from kg.pool import Answer
 from kg.queries import Param, ParameterError, Question, choices_query, known_things
 from kg.queries import render as fill
 from kg.text import fold
-from kg.worker import Query
 
 router = APIRouter()
-BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"  # makes spreadsheet programs read UTF-8
 _NUMERIC = ("integer", "decimal", "double")
 _CONTROL = {"lang", "format", "bom"}
 
@@ -85,9 +85,8 @@ async def question(request: Request, name: str) -> Response:
     if choice.format is XLSX:
         book = workbook(*parse_solutions(await answer.read()), name)
         return Response(book, headers=headers | {"Content-Type": choice.content_type})
-    if choice.format is CSV and request.query_params.get("bom") == "1":
-        return StreamingResponse(_with_bom(answer), headers=headers | {"Content-Type": choice.content_type})
-    return AnswerResponse(answer, choice.content_type, headers)
+    mark = BOM if choice.format is CSV and request.query_params.get("bom") == "1" else b""
+    return AnswerResponse(answer, choice.content_type, headers, mark)
 
 
 def workbook(names: list[str], found: list[Row], title: str) -> bytes:
@@ -103,11 +102,9 @@ def workbook(names: list[str], found: list[Row], title: str) -> bytes:
 
 
 async def _ask(request: Request, text: str, format_: str) -> Answer:
-    settings = request.app.state.settings
-    query = Query(
-        text, format_, None, prefixes=PREFIXES, max_bytes=settings.result_bytes, seconds=int(settings.query_seconds) + 5
-    )
-    return await while_connected(request, request.app.state.queries.ask(query))
+    settings = settings_of(request)
+    query = Query(text, format_, None, max_bytes=settings.result_bytes, seconds=int(settings.query_seconds) + 5)
+    return await connected(request.receive, snapshot_of(request).queries.ask(query, client_of(request.scope)))
 
 
 async def _page(request: Request, asked: Question, values: dict[str, str], text: str) -> Response:
@@ -148,7 +145,7 @@ async def _choices(request: Request, kind: str) -> dict[str, str] | None:
     listing = choices_query(kind)
     if listing is None:
         return None
-    return {row["id"].value: row["label"].value for row in await rows(request.app.state.pages, listing)}
+    return {row["id"].value: row["label"].value for row in await rows(pages_of(request), listing)}
 
 
 def _address(asked: Question, error: ParameterError, values: dict[str, str], key: str) -> str:
@@ -166,16 +163,6 @@ def _described(asked: Question, request: Request) -> dict[str, object]:
         "description": {"es": asked.description_es, "en": asked.description_en},
         "parameters": [{"name": p.name, "kind": p.kind, "default": p.default} for p in asked.params],
     }
-
-
-async def _with_bom(answer: Answer) -> AsyncIterator[bytes]:
-    """Put the mark in front that makes spreadsheet programs read UTF-8."""
-    try:
-        yield BOM
-        async for chunk in answer.chunks():
-            yield chunk
-    finally:
-        answer.close()
 
 
 def _spreadsheet_cell(sheet: object, node: Node | None) -> object:

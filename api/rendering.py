@@ -13,9 +13,8 @@ from starlette.responses import HTMLResponse
 
 from api.lookup import XSD, Node
 from api.strings import LANGUAGES, Language, say, term_name, value_name
-from kg.errors import KgError
 from kg.namespaces import BASE, shrink
-from kg.store import current_store
+from kg.snapshots import Snapshot
 
 NBSP = "\u00a0"
 _NUMBERS = {XSD + name for name in ("integer", "decimal", "double", "int", "long", "nonNegativeInteger")}
@@ -76,10 +75,8 @@ def link_maker(language: Language) -> Callable[..., str]:
 
 def data_version(request: Request) -> str:
     """Return the version of the store in service, or a dash."""
-    try:
-        return current_store(request.app.state.settings.out).name
-    except KgError:
-        return "–"
+    snapshot: Snapshot | None = request.scope.get("snapshot")
+    return snapshot.version if snapshot and snapshot.version else "–"
 
 
 def site_path(iri: str) -> str:

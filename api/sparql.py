@@ -5,27 +5,35 @@ Source: https://www.w3.org/TR/sparql11-protocol/ and https://www.w3.org/TR/sparq
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from email.message import Message
+from email.utils import formatdate
+from hashlib import blake2b
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter
 from rdflib import RDF, Graph, URIRef
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from api.errors import Refused
+from api.cache import Cache, Kept
+from api.context import client_of, pages_of, settings_of, snapshot_of
+from api.errors import Refused, respond
 from api.lookup import Row, labels, parse_solutions, rows
-from api.negotiation import ANSWER_FORMATS, GRAPH_FORMATS, HTML, Choice, listed, negotiate
+from api.negotiation import ANSWER_FORMATS, GRAPH_FORMATS, HTML, Choice, coding, listed, negotiate
 from api.rendering import cell, language_of, render
-from api.streaming import AnswerResponse, while_connected
+from api.streaming import AnswerResponse, ClientGone, connected
 from api.strings import column
+from kg.frames import Query
 from kg.media_types import RDF_FORMATS, RESULT_FORMATS
-from kg.namespaces import BASE, PREFIXES, SD
+from kg.namespaces import PREFIXES, SD
 from kg.pool import Answer, QueryFailed
-from kg.worker import Query
+from kg.sparql import is_repeatable, normalized
 
-router = APIRouter()
+PATHS = {"/sparql", "/sparql/"}
+METHODS = {"GET", "HEAD", "POST"}
+_ACCEPTS = {b"accept", b"accept-encoding"}
 EXAMPLES = {
     "counts": """SELECT ?plan ?type (COUNT(?statement) AS ?count)
 WHERE {
@@ -61,9 +69,22 @@ class Asked:
     format: str | None
 
 
-@router.api_route("/sparql", methods=["GET", "HEAD", "POST"])
-@router.api_route("/sparql/", methods=["GET", "HEAD", "POST"], include_in_schema=False)
-async def sparql(request: Request) -> Response:
+async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request to the endpoint: from the cache at once, or as `answer` says."""
+    request = Request(scope, receive)
+    try:
+        if scope["method"] not in METHODS:
+            raise Refused("method", detail=scope["method"])
+        kept = _same_request(request)
+        response = _from_cache(request, kept) if kept else await answer(request)
+    except ClientGone:
+        raise
+    except Exception as error:  # noqa: BLE001 - every error becomes an answer here, as the application does it elsewhere
+        response = respond(request, error)
+    await response(scope, receive, send)
+
+
+async def answer(request: Request) -> Response:
     """Answer a query; without one, describe the service or show the form."""
     asked = await read_request(request)
     if request.method != "POST" and not asked.queries:
@@ -86,7 +107,7 @@ async def read_request(request: Request) -> Asked:
         content_type, charset = _content_type(request.headers.get("content-type", ""))
         if charset not in {"utf-8", "utf8", "us-ascii"}:
             raise Refused("encoding")
-        body = await read_body(request, request.app.state.settings.query_bytes)
+        body = await read_body(request, settings_of(request).query_bytes)
         if content_type == "application/x-www-form-urlencoded":
             pairs += parse_pairs(body)
         elif content_type == "application/sparql-query":
@@ -132,33 +153,84 @@ def parse_pairs(encoded: bytes) -> list[tuple[str, str]]:
 
 
 async def _answer(request: Request, asked: Asked) -> Response:
-    accept = request.headers.get("accept", "")
+    accept = _header(request, b"accept")
     results = negotiate(accept, asked.format, ANSWER_FORMATS)
     graphs = negotiate(accept, asked.format, GRAPH_FORMATS)
     if results is None and graphs is None:
         raise Refused("format", offers=listed((*RESULT_FORMATS, *RDF_FORMATS)))
-    settings = request.app.state.settings
+    if HTML in {c.format for c in (results, graphs) if c}:
+        return await _page_of(request, asked, results, graphs)
+    encoding = coding(_header(request, b"accept-encoding"))
+    key = (normalized(asked.queries[0]), tuple(asked.default_graphs), tuple(asked.named_graphs), results, graphs, encoding)
+    mark = _etag(request, key) if _is_lasting(request, asked) else ""
+    if mark and (kept := _cache(request).get(key)):
+        _remember(request, kept)
+        return _from_cache(request, kept)
+    if mark and mark in _header(request, b"if-none-match"):
+        return _not_modified(request, mark)
+    request.app.state.metrics.missed.inc()
+    return await _sent(request, asked, results, graphs, encoding, key, mark)
+
+
+async def _sent(
+    request: Request,
+    asked: Asked,
+    results: Choice | None,
+    graphs: Choice | None,
+    encoding: str,
+    key: Hashable,
+    mark: str,
+) -> Response:
+    """Run the query, and send what it gives; keep it when it is whole already and not large."""
+    found = await _ask(request, _query(request, asked, results, graphs, encoding))
+    choice = graphs if found.kind == "graph" else results
+    assert choice
+    headers = _headers(request, mark) | {"Content-Type": choice.content_type}
+    headers |= {"Content-Encoding": found.encoding} if found.encoding else {}
+    if found.kind == "solutions" and settings_of(request).result_rows:
+        headers["X-SPARQL-MaxRows"] = str(settings_of(request).result_rows)
+    request.scope["told"] = {"outcome": "ok", "rows": found.rows}
+    if not found.whole:
+        return AnswerResponse(found, choice.content_type, headers)
+    if found.cut:
+        headers["Warning"] = f'199 - "cut: {found.rows} rows"'
+    body = await found.read()
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    kept = Kept([*raw, (b"content-length", str(len(body)).encode())], body, mark)
+    if mark:
+        _cache(request).put(key, kept, len(asked.queries[0]))
+        _remember(request, kept)
+    return Whole(kept)
+
+
+def _query(request: Request, asked: Asked, results: Choice | None, graphs: Choice | None, encoding: str) -> Query:
+    settings = settings_of(request)
     as_page = HTML in {c.format for c in (results, graphs) if c}
-    query = Query(
+    return Query(
         asked.queries[0],
         _serialization(results, "json"),
         _serialization(graphs, "turtle"),
         asked.default_graphs or None,
         asked.named_graphs or None,
-        PREFIXES,
-        BASE,
+        encoding,
+        settings.result_rows,
         settings.table_bytes if as_page else settings.result_bytes,
         int(settings.query_seconds) + 5,
     )
+
+
+async def _ask(request: Request, query: Query) -> Answer:
+    """Run a stranger's query.
+
+    Raises:
+        Refused, QueryFailed: there is no answer. ClientGone: nobody waits for it any more.
+    """
     try:
-        answer = await while_connected(request, request.app.state.queries.ask(query))
+        asking = snapshot_of(request).queries.ask(query, client_of(request.scope))
+        return await connected(request.receive, asking)
     except QueryFailed as failure:
+        request.scope["told"] = {"outcome": failure.kind}
         raise _explained(failure, query) from failure
-    choice = graphs if answer.kind == "graph" else results
-    assert choice
-    if choice.format is HTML:
-        return await _page_of(request, asked, answer)
-    return await _sent(request, answer, choice)
 
 
 def _serialization(choice: Choice | None, for_page: str) -> str | None:
@@ -166,15 +238,6 @@ def _serialization(choice: Choice | None, for_page: str) -> str | None:
     if choice is None:
         return None
     return for_page if choice.format is HTML else choice.format.name
-
-
-async def _sent(request: Request, answer: Answer, choice: Choice) -> Response:
-    headers = {"Vary": "Accept", "Cache-Control": "no-cache"}
-    if request.method == "HEAD":
-        body = await answer.read()
-        headers |= {"Content-Length": str(len(body)), "Content-Type": choice.content_type}
-        return Response(headers=headers)
-    return AnswerResponse(answer, choice.content_type, headers)
 
 
 def _explained(failure: QueryFailed, query: Query) -> Refused | QueryFailed:
@@ -186,26 +249,113 @@ def _explained(failure: QueryFailed, query: Query) -> Refused | QueryFailed:
     return failure
 
 
-async def _page_of(request: Request, asked: Asked, answer: Answer) -> Response:
+# --- what is kept --------------------------------------------------------------------------------------------------------
+
+
+class Whole(Response):
+    """An answer that is sent in one piece."""
+
+    def __init__(self, kept: Kept):
+        self.kept = kept
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; to HEAD without the body."""
+        await send({"type": "http.response.start", "status": 200, "headers": self.kept.headers})
+        await send({"type": "http.response.body", "body": self.kept.body if scope["method"] != "HEAD" else b""})
+
+
+def _cache(request: Request) -> Cache:
+    """Return the answers kept of this request's snapshot."""
+    kept = snapshot_of(request).kept
+    if "cache" not in kept:
+        kept["cache"] = Cache(settings_of(request).cache_bytes)
+    cache: Cache = kept["cache"]
+    return cache
+
+
+def _request_key(request: Request) -> Hashable | None:
+    """Return what makes a GET the same request to the letter, None for others."""
+    if request.method == "POST" or not request.scope["query_string"]:
+        return None
+    accepts = tuple(value for name, value in request.scope["headers"] if name in _ACCEPTS)
+    return (request.scope["query_string"], accepts)
+
+
+def _same_request(request: Request) -> Kept | None:
+    """Return the answer to the same request, letter by letter, if it is kept."""
+    snapshot = request.scope["snapshot"]
+    key = _request_key(request) if snapshot else None
+    return _cache(request).get(key) if key else None
+
+
+def _remember(request: Request, kept: Kept) -> None:
+    """Keep an answer under the letters of its request, too."""
+    key = _request_key(request)
+    if key:
+        _cache(request).put(key, kept, len(request.scope["query_string"]), is_alias=True)
+
+
+def _from_cache(request: Request, kept: Kept) -> Response:
+    request.app.state.metrics.hit.inc()
+    request.scope["told"] = {"outcome": "cached"}
+    if kept.etag in _header(request, b"if-none-match"):
+        return _not_modified(request, kept.etag)
+    return Whole(kept)
+
+
+def _is_lasting(request: Request, asked: Asked) -> bool:
+    """Tell whether the answer stays the same as long as the snapshot does."""
+    return bool(snapshot_of(request).version) and is_repeatable(asked.queries[0])
+
+
+def _etag(request: Request, key: Hashable) -> str:
+    digest = blake2b(repr(key).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f'W/"{snapshot_of(request).version}-{digest}"'
+
+
+def _headers(request: Request, mark: str) -> dict[str, str]:
+    """Return what an answer says of how long it holds."""
+    headers = {"Vary": "Accept, Accept-Encoding"}
+    if not mark:
+        return headers | {"Cache-Control": "no-store"}
+    seconds = settings_of(request).cache_seconds
+    modified = formatdate(snapshot_of(request).modified, usegmt=True)
+    control = f"public, max-age={seconds}, must-revalidate"
+    return headers | {"ETag": mark, "Last-Modified": modified, "Cache-Control": control}
+
+
+def _not_modified(request: Request, mark: str) -> Response:
+    return Response(status_code=304, headers=_headers(request, mark))
+
+
+def _header(request: Request, name: bytes) -> str:
+    """Return a header's value, several joined by commas, an empty string where there is none."""
+    return ", ".join(value.decode("latin-1") for key, value in request.scope["headers"] if key == name)
+
+
+# --- pages and the description -------------------------------------------------------------------------------------------
+
+
+async def _page_of(request: Request, asked: Asked, results: Choice | None, graphs: Choice | None) -> Response:
     """Show an answer below the form: a table, or Turtle."""
-    kind = answer.kind
+    found = await _ask(request, _query(request, asked, results, graphs, ""))
     try:
-        data = await answer.read()
+        data = await found.read()
     except QueryFailed as failure:
-        settings = request.app.state.settings
+        settings = settings_of(request)
         raise (Refused("size", limit=settings.table_bytes) if failure.kind == "size" else failure) from failure
-    if kind == "graph":
+    if found.kind == "graph":
         return _form(request, asked.queries[0], turtle=data.decode())
-    names, found = parse_solutions(data)
-    return _form(request, asked.queries[0], table=await table_of(request, names, found))
+    names, rows_ = parse_solutions(data)
+    return _form(request, asked.queries[0], table=await table_of(request, names, rows_))
 
 
 async def table_of(request: Request, names: list[str], found: list[Row]) -> dict[str, object]:
     """Lay solutions out for a page: headings, linked cells, and how many rows there are beside those shown."""
     language = language_of(request)
-    shown = found[: request.app.state.settings.table_rows]
+    shown = found[: settings_of(request).table_rows]
     iris = {node.value for row in shown for node in row.values() if node.is_iri}
-    known = await labels(request.app.state.pages, iris, language)
+    known = await labels(pages_of(request), iris, language)
     lines = [[cell(row.get(name), known, language) for name in names] for row in shown]
     return {
         "names": names,
@@ -243,7 +393,7 @@ async def describe(request: Request) -> Graph:
     graph.add((dataset, RDF.type, SD.Dataset))
     graph.add((dataset, SD.defaultGraph, default))
     graph.add((default, RDF.type, SD.Graph))
-    for row in await rows(request.app.state.pages, "SELECT ?g { GRAPH ?g {} }"):
+    for row in await rows(pages_of(request), "SELECT ?g { GRAPH ?g {} }"):
         name = URIRef(row["g"].value)
         entry = URIRef(f"{endpoint}#graph={name}")
         graph.add((dataset, SD.namedGraph, entry))
@@ -262,7 +412,7 @@ def _form(request: Request, query: str, table: dict[str, object] | None = None, 
         examples=EXAMPLES,
         prefixes=PREFIXES,
         formats=[f.name for f in (RDF_FORMATS if turtle else RESULT_FORMATS)],
-        seconds=f"{request.app.state.settings.query_seconds:g}",
+        seconds=f"{settings_of(request).query_seconds:g}",
     )
 
 

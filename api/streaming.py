@@ -1,66 +1,99 @@
-"""Answers on their way to the client: bytes as the worker makes them, and an end to the query when nobody listens."""
+"""Answers on their way to the client: bytes as the query process makes them, and an end to the query when nobody listens."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Coroutine
-from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
-from starlette.requests import Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from kg.pool import Answer, QueryFailed
 
 logger = logging.getLogger(__name__)
+PATIENCE = 0.05  # seconds before it is worth while to look whether the client is still there
+TELLING = {"json", "xml"}  # formats in which a cut answer says so itself; others break off
+T = TypeVar("T")
 
 
 class ClientGone(Exception):
-    """The client left before its answer began."""
+    """The client left before its answer was complete."""
 
 
-class AnswerResponse(StreamingResponse):
-    """Streams an answer and gives its worker back, whichever way it ends."""
+class AnswerResponse(Response):
+    """Sends an answer and gives its process back, whichever way that ends. `first` goes before the answer's bytes."""
 
-    def __init__(self, answer: Answer, content_type: str, headers: dict[str, str]):
-        super().__init__(answer.chunks(), headers=headers)
-        self.headers["content-type"] = content_type
-        self.answer = answer
+    def __init__(self, answer: Answer, content_type: str, headers: dict[str, str], first: bytes = b""):
+        super().__init__(headers=headers | {"content-type": content_type})
+        del self.headers["content-length"]
+        self.answer, self.first = answer, first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer. One that breaks off half-way is left without its end, so that the client notices."""
         try:
-            await super().__call__(scope, receive, send)
+            if self.answer.whole:
+                await self._send_whole(scope, send)
+            else:
+                await connected(receive, self._stream(scope, send), patience=0)
         except QueryFailed as failure:
-            logger.warning("an answer broke off: %s", failure)
+            scope["told"] = scope.get("told", {}) | {"outcome": failure.kind}
+            logger.warning("an answer broke off: %s", failure, extra={"request": scope.get("request_id", "")})
         finally:
             self.answer.close()
 
+    async def _send_whole(self, scope: Scope, send: Send) -> None:
+        body = self.first + await self.answer.read()
+        self.headers["content-length"] = str(len(body))
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
 
-async def while_connected(request: Request, work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Wait for an answer to begin, but no longer than the client does.
+    async def _stream(self, scope: Scope, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        if scope["method"] != "HEAD":
+            if self.first:
+                await send({"type": "http.response.body", "body": self.first, "more_body": True})
+            async for chunk in self.answer.chunks():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if self.answer.cut and self.answer.format not in TELLING:
+                raise QueryFailed("cut", f"{self.answer.rows} rows")
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def connected(receive: Receive, work: Coroutine[Any, Any, T], patience: float = PATIENCE) -> T:
+    """Do work for a client, as long as it is there; whether it is, is looked at from `patience` seconds on.
 
     Raises:
-        ClientGone: it left; the query has been ended.
-        QueryFailed: the query failed.
+        ClientGone: it left; the work has been cancelled.
     """
-    asking = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_until_gone(request))
+    mine = asyncio.current_task()
+    assert mine
+    watch: list[asyncio.Task[None]] = []
+
+    def gone(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            mine.cancel()
+
+    def begin() -> None:
+        watch.append(asyncio.ensure_future(_until_gone(receive)))
+        watch[0].add_done_callback(gone)
+
+    timer = asyncio.get_running_loop().call_later(patience, begin)
     try:
-        await asyncio.wait({asking, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if asking.done():
-            return asking.result()
-        raise ClientGone
+        return await work
+    except asyncio.CancelledError:
+        if not (watch and watch[0].done()):
+            raise
+        mine.uncancel()
+        raise ClientGone from None
     finally:
-        leaving.cancel()
-        if not asking.done():
-            asking.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                (await asking).close()
+        timer.cancel()
+        for task in watch:
+            task.remove_done_callback(gone)
+            task.cancel()
 
 
-async def _until_gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
         pass

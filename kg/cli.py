@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from api.settings import describe_settings, settings_from
 from kg import __version__
 from kg.errors import KgError, did_you_mean, reason_of
 from kg.paths import DEFAULT_OUT, PLANS, shown
@@ -87,9 +88,18 @@ def _parser() -> argparse.ArgumentParser:
     draw = add("draw", _draw, "draw the plan–institution and plan–issue networks (SVG, PNG)")
     draw.add_argument("--to", type=Path, help="folder to write to")
 
+    publish = add("publish", _publish, "bring the built graphs into a SPARQL server, sending only what has changed")
+    publish.add_argument("--to", required=True, metavar="URL", help="the server's query endpoint")
+    publish.add_argument("--graph-store", default="", metavar="URL", help="its graph store, where --to does not tell it")
+    publish.add_argument("--user", default="", metavar="NAME", help="by default KG_USER; the password comes from KG_PASSWORD")
+    publish.add_argument("--dry-run", action="store_true", help="say what would be sent, and send nothing")
+
     serve = add("serve", _serve, "serve pages and SPARQL endpoint")
     serve.add_argument("--port", type=_port, default=8000, help="1 to 65535 (8000)")
     serve.add_argument("--host", default="127.0.0.1")
+    for _, flag, default, text in describe_settings():
+        if flag != "--out":
+            serve.add_argument(flag, metavar="VALUE", help=f"{text} ({default})".replace("%", "%%"))
     return parser
 
 
@@ -160,7 +170,7 @@ def _validate(arguments: argparse.Namespace) -> int:
 
 def _query(arguments: argparse.Namespace) -> int:
     from kg.queries import choices_query, load_questions, render
-    from kg.store import current_store, open_store, query
+    from kg.store import query, reading
 
     questions = load_questions()
     if arguments.name is None:
@@ -176,9 +186,9 @@ def _query(arguments: argparse.Namespace) -> int:
     if arguments.format == "sparql":
         print(render(questions[arguments.name], values))
         return FINE
-    store = open_store(current_store(arguments.out))
-    plans = {str(key): str(label) for key, label in query(store, choices_query("plan") or "").rows}
-    solutions = query(store, render(questions[arguments.name], values, plans))
+    with reading(arguments.out) as store:
+        plans = {str(key): str(label) for key, label in query(store, choices_query("plan") or "").rows}
+        solutions = query(store, render(questions[arguments.name], values, plans))
     _print_solutions(list(solutions.variables), [[_shown_value(v) for v in row] for row in solutions.rows], arguments.format)
     return FINE
 
@@ -236,12 +246,28 @@ def _draw(arguments: argparse.Namespace) -> int:
     return FINE
 
 
+def _publish(arguments: argparse.Namespace) -> int:
+    from kg.build import GRAPH_FILE
+    from kg.publishing import Target, credentials, publish
+
+    target = Target(arguments.to, arguments.graph_store, *credentials(arguments.user))
+    done = publish(arguments.out / GRAPH_FILE, target, arguments.dry_run)
+    if arguments.dry_run:
+        names = [f"+ {n}" for n in done.new] + [f"~ {n}" for n in done.changed] + [f"- {n}" for n in done.deleted]
+        print("\n".join([*names, "nada enviado / nothing sent"]))
+    print(
+        f"{len(done.new):,} grafos nuevos, {len(done.changed):,} cambiados, {len(done.same):,} iguales, "
+        f"{len(done.deleted):,} borrados; {done.triples:,} tripletas; versión {done.version}"
+    )
+    return FINE
+
+
 def _serve(arguments: argparse.Namespace) -> int:
     try:
         from api.app import serve
     except ImportError as error:
         raise KgError(f"the web part cannot be loaded ({error}); run `make install`") from error
-    serve(arguments.out, arguments.host, arguments.port)
+    serve(settings_from(vars(arguments)), arguments.host, arguments.port)
     return FINE
 
 

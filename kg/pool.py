@@ -1,7 +1,8 @@
-"""A pool of query workers: answers queries within bounds of time, memory, size and number, and outlives what the engine does.
+"""A pool of query processes: answers queries within bounds of time, memory, size and number, and outlives what the engine does.
 
-Every query looks at the store's pointer first, so that a new build is in service with the next query; workers of the old
-folder finish what they are at and end. A worker that crashed or had to be ended is replaced at once.
+A query begins in the short lane. One that is still at it after `long_seconds` moves to the long lane, which has few places and
+the lowest priority, so that short queries of others keep their pace; where the lane is full it waits for a place and begins
+anew. Both lanes are fair: clients take turns, one client never has all places of a lane, and one is kept for whoever has none.
 """
 
 from __future__ import annotations
@@ -10,29 +11,40 @@ import asyncio
 import json
 import logging
 import os
-import sys
-import tempfile
-from collections.abc import AsyncIterator
+import signal
+import socket
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO
+from dataclasses import dataclass, field, replace
+from typing import IO, cast
 
 from kg.errors import KgError
-from kg.paths import ROOT
-from kg.store import current_store
-from kg.worker import DATA, END, ERROR, FRAME, HEAD, READY, Query, packed
+from kg.frames import DATA, END, ERROR, HEAD, READY, Order, Query, split_frames
+from kg.nursery import Nursery
+from kg.sparql import safe_order
 
 logger = logging.getLogger(__name__)
 START_SECONDS = 20.0
+TICK = 0.02  # seconds between two looks at the clock
+HELD_BACK = 256 * 1024  # bytes of an answer that are waited for, so that a failure can still be told properly
+AHEAD = 4 * 1024 * 1024  # bytes of an answer that are kept for a client that reads slowly
+RECOVERIES = 3  # workers that may fail to start, one after the other, before those who wait are told
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a pool grants: worker processes, seconds a query, bytes of memory a worker (0: no limit), queries that may wait."""
+    """What a pool grants.
+
+    workers: short queries at a time, and one more for a client that has none. long: long queries at a time. seconds: from
+    the arrival of a query to the end of its answer. long_seconds: what makes a query a long one. memory: bytes a process
+    (0: no limit). queue: queries that may wait.
+    """
 
     workers: int = 2
+    long: int = 2
     seconds: float = 30.0
+    long_seconds: float = 0.1
     memory: int = 2 * 1024**3
     queue: int = 16
 
@@ -40,7 +52,7 @@ class Limits:
 class QueryFailed(Exception):
     """A query without an answer.
 
-    kind: what `kg.worker.Refusal` names, or `deadline`, `crash`, `memory`, `overload`, `unavailable`.
+    kind: what `kg.sparql.Refusal` names, or `deadline`, `crash`, `memory`, `overload`, `unavailable`, `gone`.
     line and column are 1-based, 0 where there is none.
     """
 
@@ -49,67 +61,132 @@ class QueryFailed(Exception):
         self.kind, self.detail, self.line, self.column = kind, detail, line, column
 
 
-@dataclass(eq=False)
-class Worker:
-    """A worker process, the store folder that it holds open, and where its standard error goes."""
+@dataclass
+class Tally:
+    """What a pool has counted since it began: ends of queries by kind (`ok` or a failure's kind), deaths, demotions."""
 
-    process: asyncio.subprocess.Process
-    store: Path
-    errors: IO[bytes]
-    isolated: bool = False
+    ends: Counter[str] = field(default_factory=Counter)
+    deaths: int = 0
+    long: int = 0
+    rows: int = 0
 
-    async def frame(self) -> tuple[bytes, bytes]:
-        """Read the next frame.
 
-        Raises:
-            QueryFailed: `memory` or `crash`, when the process ended instead.
-        """
-        assert self.process.stdout
-        try:
-            kind, length = FRAME.unpack(await self.process.stdout.readexactly(FRAME.size))
-            return kind, await self.process.stdout.readexactly(length)
-        except asyncio.IncompleteReadError as error:
-            status = await self.process.wait()
-            self.errors.seek(0)
-            told = self.errors.read()[-2000:].decode(errors="replace").strip()
-            logger.warning("query worker %s ended with %s: %s", self.process.pid, status, told)
-            kind_of_end = "memory" if "memory allocation" in told or "MemoryError" in told else "crash"
-            raise QueryFailed(kind_of_end, told.splitlines()[0][:200] if told else f"status {status}") from error
+class Worker(asyncio.Protocol):
+    """A query process, seen through its socket."""
+
+    def __init__(self, pool: Pool, errors: IO[bytes]):
+        self.pool, self.errors = pool, errors
+        self.answer: Answer | None = None
+        self.pid, self.handle = 0, -1
+        self.isolated = self.ready = self.low = self.ended = False
+        self.transport: asyncio.Transport | None = None
+        self.buffer = bytearray()
+        self.begun = asyncio.Event()  # or ended
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self.transport = cast(asyncio.Transport, transport)
+        if self.ended:
+            self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take frames: the first says that the process is ready, the others are the answer."""
+        self.buffer += data
+        for kind, payload in split_frames(self.buffer):
+            if kind == READY:
+                self._begin(**json.loads(payload))
+            elif self.answer:
+                self.answer.take(kind, payload)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Tell whoever waited for this process."""
+        answer, self.answer = self.answer, None
+        planned, self.ended = self.ended, True
+        self.begun.set()
+        if self.handle >= 0:
+            os.close(self.handle)
+            self.handle = -1
+        self.pool.lost(self, answer, None if planned else self._reason())
+        self.errors.close()
 
     def kill(self) -> None:
         """End the process now."""
-        with suppress(ProcessLookupError):
-            self.process.kill()
+        self.ended, self.answer = True, None
+        with suppress(OSError):
+            if self.handle >= 0:
+                signal.pidfd_send_signal(self.handle, signal.SIGKILL)
+            elif self.pid:
+                os.kill(self.pid, signal.SIGKILL)
+        if self.transport:
+            self.transport.abort()
 
-    def retire(self) -> None:
-        """Let the process end by itself: it is idle."""
-        assert self.process.stdin
-        self.process.stdin.close()
+    def lower(self) -> None:
+        """Let this process run only when no other wants to."""
+        self.low = True
+        with suppress(OSError, AttributeError):
+            os.sched_setscheduler(self.pid, os.SCHED_IDLE, os.sched_param(0))
+
+    def restore(self) -> bool:
+        """Give the process its priority back; not everybody is allowed to."""
+        if self.low:
+            try:
+                os.sched_setscheduler(self.pid, os.SCHED_OTHER, os.sched_param(0))
+            except (OSError, AttributeError):
+                return False
+            self.low = False
+        return True
+
+    def _begin(self, pid: int, isolated: bool) -> None:
+        self.pid, self.isolated, self.ready = pid, isolated, True
+        with suppress(OSError, AttributeError):
+            self.handle = os.pidfd_open(pid)
+        self.begun.set()
+        self.pool.has_begun(self)
+
+    def _reason(self) -> QueryFailed:
+        self.errors.seek(0)
+        said = self.errors.read()[-2000:].decode(errors="replace").strip()
+        logger.warning("a query process ended unasked: %s", said or "it said nothing")
+        kind = "memory" if "memory allocation" in said or "MemoryError" in said else "crash"
+        return QueryFailed(kind, said.splitlines()[0][:200] if said else "")
 
 
 @dataclass(eq=False)
 class Answer:
-    """An answer that is being read: its kind (`solutions`, `boolean`, `graph`), format, columns, then the bytes.
+    """An answer that is being read: its head (`kind`: solutions, boolean, graph), then the bytes, then how many rows there were.
 
-    It holds a worker until it was read to the end or `close` was called; close always.
+    It holds a process until that has written it; close always. `whole` tells that all bytes are here.
     """
 
     pool: Pool
-    worker: Worker
-    deadline: float
+    query: Query
+    client: str
+    arrived: float
     kind: str = ""
     format: str = ""
+    encoding: str = ""
     variables: list[str] = field(default_factory=list)
-    _next: bytes | None = b""  # None: read to the end
-    _open: bool = True
+    rows: int = 0
+    size: int = 0
+    cut: bool = False
+    whole: bool = False
+    worker: Worker | None = None
+    started: float = 0.0
+    long: bool = False
+    delivered: bool = False
+    again: bool = False
+    failure: QueryFailed | None = None
+    parts: deque[bytes] = field(default_factory=deque)
+    kept: int = 0
+    waiter: asyncio.Future[None] | None = None
 
-    async def start(self) -> None:
-        """Wait for the head and the first bytes, so that a failure can still be told properly."""
-        kind, payload = await self._frame()
-        if kind == HEAD:
-            head = json.loads(payload)
-            self.kind, self.format, self.variables = head["kind"], head["format"], head["variables"]
-        self._next = await self._data()
+    async def begun(self) -> None:
+        """Wait until so much is here that the answer may begin; raises QueryFailed."""
+        while not (self.whole or self.failure or self.kept >= HELD_BACK):
+            await self._more()
+        if self.failure:
+            raise self.failure
+        self.delivered = True
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes of the answer.
@@ -118,9 +195,17 @@ class Answer:
             QueryFailed: it broke off half-way.
         """
         try:
-            while self._next is not None:
-                yield self._next
-                self._next = await self._data()
+            while True:
+                while self.parts:
+                    part = self.parts.popleft()
+                    self.kept -= len(part)
+                    self._resume()
+                    yield part
+                if self.failure:
+                    raise self.failure
+                if self.whole:
+                    return
+                await self._more()
         finally:
             self.close()
 
@@ -129,173 +214,349 @@ class Answer:
         return b"".join([chunk async for chunk in self.chunks()])
 
     def close(self) -> None:
-        """Give the worker back, or end it when the answer was not read to the end. May be called again."""
-        if self._open:
-            self._open = False
-            self.pool.release(self.worker, healthy=self._next is None)
+        """Give the process back, or end it when the answer was not written to the end. May be called again."""
+        if not self.whole and self.failure is None:
+            self.pool.fail(self, QueryFailed("gone"))
 
-    async def _data(self) -> bytes | None:
-        kind, payload = await self._frame()
-        return payload if kind == DATA else None
+    def take(self, kind: bytes, payload: bytes) -> None:
+        """Take a frame from the process."""
+        if kind == DATA:
+            self.parts.append(payload)
+            self.kept += len(payload)
+            if self.kept > AHEAD and self.worker and self.worker.transport:
+                self.worker.transport.pause_reading()
+            if self.kept < HELD_BACK and not self.delivered:
+                return
+        elif kind == HEAD:
+            head = json.loads(payload)
+            self.kind, self.format, self.encoding = head["kind"], head["format"], head["encoding"]
+            self.variables = head["variables"]
+            return
+        elif kind == END:
+            end = json.loads(payload)
+            self.rows, self.size, self.cut = end["rows"], end["bytes"], end["cut"]
+            self.whole = True
+            self.pool.finished(self, None)
+        else:
+            assert kind == ERROR
+            self.failure = QueryFailed(**json.loads(payload))
+            self.pool.finished(self, self.failure)
+        self.wake()
 
-    async def _frame(self) -> tuple[bytes, bytes]:
-        left = self.deadline - asyncio.get_running_loop().time()
-        try:
-            async with asyncio.timeout(max(left, 0)):
-                kind, payload = await self.worker.frame()
-        except TimeoutError as error:
-            raise self._failed(QueryFailed("deadline", f"{self.pool.limits.seconds:g} s")) from error
-        except QueryFailed as failure:
-            raise self._failed(failure) from failure
-        if kind == ERROR:
-            self._next = None
-            self.close()
-            raise QueryFailed(**json.loads(payload))
-        assert kind in {HEAD, DATA, END}
-        return kind, payload
+    def wake(self) -> None:
+        """Let whoever waits for this answer look again."""
+        if self.waiter and not self.waiter.done():
+            self.waiter.set_result(None)
 
-    def _failed(self, failure: QueryFailed) -> QueryFailed:
-        self.close()
-        return failure
+    def reset(self) -> None:
+        """Forget what came, to begin anew."""
+        self.parts.clear()
+        self.kept, self.worker = 0, None
+
+    def _resume(self) -> None:
+        if self.worker and self.worker.transport and self.kept <= AHEAD // 2 and not self.worker.transport.is_reading():
+            self.worker.transport.resume_reading()
+
+    async def _more(self) -> None:
+        self.waiter = asyncio.get_running_loop().create_future()
+        await self.waiter
+
+
+class Line:
+    """Queries that wait, one line for each client; clients take turns."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, deque[Answer]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self.lines.values()))
+
+    def __iter__(self) -> Iterator[Answer]:
+        return (answer for line in list(self.lines.values()) for answer in list(line))
+
+    def add(self, answer: Answer) -> None:
+        """Put a query at the end of its client's line."""
+        self.lines.setdefault(answer.client, deque()).append(answer)
+
+    def remove(self, answer: Answer) -> bool:
+        """Take a query out; tell whether it was there."""
+        line = self.lines.get(answer.client)
+        if not line or answer not in line:
+            return False
+        line.remove(answer)
+        if not line:
+            del self.lines[answer.client]
+        return True
+
+    def next(self, allowed: Callable[[str], bool]) -> Answer | None:
+        """Take the first query of the first client that is allowed one; that client goes to the end of the turn."""
+        for client, line in list(self.lines.items()):
+            if allowed(client):
+                answer = line.popleft()
+                del self.lines[client]
+                if line:
+                    self.lines[client] = line
+                return answer
+        return None
+
+    def longest(self) -> Answer:
+        """Return the last query of the client that has most of them here."""
+        return max(self.lines.values(), key=len)[-1]
 
 
 class Pool:
-    """Workers on the current store of an output folder. Use it as an async context manager, in one event loop."""
+    """Query processes on one store folder or endpoint. Use it as an async context manager, in one event loop."""
 
-    def __init__(self, out: Path, limits: Limits | None = None):
-        self.out = out
-        self.limits = limits or Limits()
-        self.waiting = 0
-        self._free = asyncio.Semaphore(self.limits.workers)
+    def __init__(self, order: Order, limits: Limits | None = None, nursery: Nursery | None = None, tally: Tally | None = None):
+        self.order, self.limits = order, limits or Limits()
+        self.tally = tally or Tally()
+        self._nursery, self._own_nursery = nursery or Nursery(), nursery is None
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: set[Answer] = set()
+        self._waiting, self._parked = Line(), Line()
+        self._starting: set[asyncio.Task[None]] = set()
+        self._ticking: asyncio.TimerHandle | None = None
+        self._failures = 0
         self._closed = False
 
     async def __aenter__(self) -> Pool:
-        await asyncio.gather(*(self._refill() for _ in range(self.limits.workers)))
+        self._refill()
+        while self._starting or not self._idle:
+            if not self._starting:
+                raise QueryFailed("unavailable", "no query process starts")
+            await asyncio.wait(self._starting, return_when=asyncio.FIRST_COMPLETED)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._closed = True
+        for answer in [*self._running, *self._waiting, *self._parked]:
+            self.fail(answer, QueryFailed("unavailable"))
+        if self._ticking:
+            self._ticking.cancel()
+        for task in list(self._starting):
+            task.cancel()
+        await asyncio.gather(*self._starting, return_exceptions=True)
         for worker in list(self._all):
             worker.kill()
-            self._let_go(worker)
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._all:
+            await asyncio.sleep(0.005)
+        if self._own_nursery:
+            self._nursery.close()
 
-    async def ask(self, query: Query) -> Answer:
-        """Start a query and return its answer once the first bytes are there.
+    @property
+    def running(self) -> int:
+        """How many queries run now."""
+        return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """How many queries wait now, those for a place among the long ones included."""
+        return len(self._waiting) + len(self._parked)
+
+    @property
+    def isolated(self) -> bool:
+        """Whether every process has left the network."""
+        return all(worker.isolated for worker in self._all if worker.ready)
+
+    async def ask(self, query: Query, client: str = "", seconds: float | None = None) -> Answer:
+        """Start a query and return its answer once it may begin. `seconds` asks for an earlier deadline.
 
         Raises:
-            QueryFailed: any of its kinds; `overload` when too many wait already or no worker came free in time.
+            QueryFailed: any of its kinds; `overload` when too many wait already.
         """
-        if self.waiting >= self.limits.queue and self._free.locked():
-            raise QueryFailed("overload")
-        self.waiting += 1
+        now = asyncio.get_running_loop().time()
+        early = max(self.limits.seconds - seconds, 0) if seconds is not None else 0
+        answer = Answer(self, query, client, now - early)
+        self._admit(answer)
         try:
-            async with asyncio.timeout(self.limits.seconds):
-                await self._free.acquire()
-        except TimeoutError as error:
-            raise QueryFailed("overload") from error
-        finally:
-            self.waiting -= 1
-        try:
-            worker = await self._worker()
-        except BaseException:
-            self._free.release()
-            raise
-        answer = Answer(self, worker, asyncio.get_running_loop().time() + self.limits.seconds)
-        try:
-            assert worker.process.stdin
-            worker.process.stdin.write(packed(query))
-            await answer.start()
+            await answer.begun()
         except BaseException:
             answer.close()
             raise
         return answer
 
-    def release(self, worker: Worker, healthy: bool) -> None:
-        """Take a worker back; end and replace it unless it is healthy."""
-        if healthy and worker.process.returncode is None:
-            self._keep(worker)
-        else:
-            worker.kill()
-            self._let_go(worker)
-            self._background(self._refill())
-        self._free.release()
+    def finished(self, answer: Answer, failure: QueryFailed | None) -> None:
+        """Take a process back whose answer was written, and count how it ended."""
+        self._running.discard(answer)
+        worker, answer.worker = answer.worker, None
+        self._count(answer, failure)
+        if worker:
+            worker.answer = None
+            if worker.transport and not worker.transport.is_reading():
+                worker.transport.resume_reading()
+            if worker.restore() and not self._closed:
+                self._idle.append(worker)
+            else:
+                worker.kill()
+        self._go_on()
 
-    async def _worker(self) -> Worker:
-        """Return an idle worker on the current store, retiring those on older ones; start one where there is none."""
-        store = self.current()
-        while self._idle:
-            worker = self._idle.pop()
-            if worker.store == store and worker.process.returncode is None:
-                return worker
-            worker.retire()
-            self._let_go(worker)
-        return await self._started(store)
+    def fail(self, answer: Answer, failure: QueryFailed) -> None:
+        """End a query: its process, or its waiting."""
+        if answer.whole or answer.failure:
+            return
+        answer.failure = failure
+        self._count(answer, failure)
+        self._running.discard(answer)
+        if not (self._waiting.remove(answer) or self._parked.remove(answer)) and answer.worker:
+            answer.worker.kill()
+        answer.worker = None
+        answer.wake()
+        self._go_on()
 
-    def current(self) -> Path:
-        """Return the folder of the store in service.
+    def has_begun(self, worker: Worker) -> None:
+        """Take a new process into service."""
+        self._failures = 0
+        if not self._closed:
+            self._idle.append(worker)
+            self._go_on()
+
+    def lost(self, worker: Worker, answer: Answer | None, failure: QueryFailed | None) -> None:
+        """Note that a process has ended; `failure` says why when nobody asked it to."""
+        self._all.discard(worker)
+        if worker in self._idle:
+            self._idle.remove(worker)
+        if failure:
+            self.tally.deaths += 1
+            if answer and not self._again(answer, failure):
+                answer.worker = None
+                self.fail(answer, failure)
+            elif not worker.ready:
+                self._failed_to_start()
+        self._go_on()
+
+    def _again(self, answer: Answer, failure: QueryFailed) -> bool:
+        """Let a query whose process crashed begin anew if the order it asks for may be the cause, and can be said otherwise."""
+        text = safe_order(answer.query.text) if failure.kind == "crash" and not (answer.delivered or answer.again) else None
+        if text is None:
+            return False
+        answer.query, answer.again = replace(answer.query, text=text), True
+        self._running.discard(answer)
+        answer.reset()
+        (self._parked if answer.long else self._waiting).add(answer)
+        return True
+
+    def _count(self, answer: Answer, failure: QueryFailed | None) -> None:
+        self.tally.ends[failure.kind if failure else "ok"] += 1
+        self.tally.rows += answer.rows
+
+    def _admit(self, answer: Answer) -> None:
+        """Start a query or let it wait.
 
         Raises:
-            QueryFailed: `unavailable`.
+            QueryFailed: `overload`, told to the client that has most queries waiting.
         """
-        try:
-            return current_store(self.out).resolve()
-        except KgError as error:
-            raise QueryFailed("unavailable", str(error)) from error
+        if self._closed:
+            raise QueryFailed("unavailable")
+        self._waiting.add(answer)
+        self._dispatch()
+        if len(self._waiting) > max(self.limits.queue, 0):
+            self.fail(self._waiting.longest(), QueryFailed("overload"))
+        if self._ticking is None:
+            self._tick()
 
-    async def _refill(self) -> None:
-        """Have one more worker ready, unless there are enough."""
-        if self._closed or len(self._all) >= self.limits.workers:
-            return
-        try:
-            self._keep(await self._started(self.current()))
-        except QueryFailed as failure:
-            logger.warning("no query worker: %s", failure)
+    def _dispatch(self) -> None:
+        """Give idle processes to those who wait: to long queries where their lane has a place, else to short ones."""
+        while self._idle:
+            answer = self._parked.next(self._may_be_long) if self._parked.lines else None
+            if answer:
+                answer.long = True
+            else:
+                answer = self._waiting.next(self._may_begin)
+            if answer is None:
+                return
+            self._start(answer, self._idle.pop())
 
-    async def _started(self, store: Path) -> Worker:
-        errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the worker is reaped
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "kg.worker", str(store), str(self.limits.memory)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=errors,
-            env={"PYTHONPATH": str(ROOT), "PATH": os.environ.get("PATH", "")},
-            start_new_session=True,
-        )
-        worker = Worker(process, store, errors)
-        self._all.add(worker)
+    def _start(self, answer: Answer, worker: Worker) -> None:
+        answer.worker, worker.answer = worker, answer
+        answer.started = asyncio.get_running_loop().time()
+        self._running.add(answer)
+        if answer.long:
+            worker.lower()
+        assert worker.transport
+        worker.transport.write(answer.query.packed())
+
+    def _may_begin(self, client: str) -> bool:
+        """Tell whether a client may have one more short query run: one with long queries has all places but one at most."""
+        mine = sum(1 for a in self._running if a.client == client and not a.long)
+        short = sum(1 for a in self._running if not a.long)
+        if not mine:
+            return short <= self.limits.workers
+        is_heavy = client in self._parked.lines or any(a.long and a.client == client for a in self._running)
+        return short < self.limits.workers and mine < self.limits.workers - is_heavy
+
+    def _may_be_long(self, client: str) -> bool:
+        running = [a for a in self._running if a.long]
+        mine = sum(1 for a in running if a.client == client)
+        return len(running) < self.limits.long and mine < max(self.limits.long - 1, 1)
+
+    def _tick(self) -> None:
+        """Look at the clock: end what is overdue, and move what is long to its lane."""
+        now = asyncio.get_running_loop().time()
+        for answer in [*self._running, *self._waiting, *self._parked]:
+            if now - answer.arrived >= self.limits.seconds:
+                kind = "deadline" if answer.started else "overload"
+                self.fail(answer, QueryFailed(kind, f"{self.limits.seconds:g} s"))
+            elif answer.worker and not answer.long and now - answer.started >= self.limits.long_seconds:
+                self._demote(answer)
+        busy = self._running or self._waiting or self._parked
+        self._ticking = asyncio.get_running_loop().call_later(TICK, self._tick) if busy and not self._closed else None
+
+    def _demote(self, answer: Answer) -> None:
+        """Move a query to the long lane; where that is full it waits, or breaks off if its client has a part of it already."""
+        assert answer.worker
+        if self._may_be_long(answer.client):
+            answer.long = True
+            self.tally.long += 1
+            answer.worker.lower()
+        elif answer.delivered or len(self._parked) >= self.limits.queue:
+            self.fail(answer, QueryFailed("overload"))
+        else:
+            self._running.discard(answer)
+            answer.worker.kill()
+            answer.reset()
+            self._parked.add(answer)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._dispatch()
+        self._refill()
+
+    def _refill(self) -> None:
+        """Have as many processes as may run short queries, besides those at long ones."""
+        at_long = sum(1 for a in self._running if a.long)
+        while not self._closed and self._failures < RECOVERIES and len(self._all) < self.limits.workers + 1 + at_long:
+            try:
+                ours, errors = self._nursery.hatch(self.order)
+            except (KgError, OSError) as error:
+                logger.error("no query process: %s", error)
+                self._failed_to_start()
+                continue
+            worker = Worker(self, errors)
+            self._all.add(worker)
+            task = asyncio.ensure_future(self._connect(worker, ours))
+            self._starting.add(task)
+            task.add_done_callback(self._starting.discard)
+
+    async def _connect(self, worker: Worker, ours: socket.socket) -> None:
+        """Wait until a new process is ready; end one that never is."""
+        ours.setblocking(False)
+        await asyncio.get_running_loop().create_unix_connection(lambda: worker, sock=ours)
         try:
             async with asyncio.timeout(START_SECONDS):
-                kind, payload = await worker.frame()
-        except (TimeoutError, QueryFailed) as error:
+                await worker.begun.wait()
+        except TimeoutError:
             worker.kill()
-            self._let_go(worker)
-            raise QueryFailed("unavailable", f"a worker did not start: {error}") from error
-        assert kind == READY
-        worker.isolated = json.loads(payload)["isolated"]
-        return worker
+            self._failed_to_start()
 
-    def _keep(self, worker: Worker) -> None:
-        """Put a worker at the disposal of the next query, unless there are more than enough."""
-        if self._closed or len(self._all) > self.limits.workers:
-            worker.retire()
-            self._let_go(worker)
-        else:
-            self._idle.append(worker)
+    def _failed_to_start(self) -> None:
+        """Note that a process did not start; after several, tell those who wait, and try again later."""
+        self._failures += 1
+        if self._failures == RECOVERIES:
+            for waiting in self._waiting:
+                self.fail(waiting, QueryFailed("unavailable", "no query process starts"))
+            asyncio.get_running_loop().call_later(START_SECONDS / 4, self._try_again)
 
-    def _let_go(self, worker: Worker) -> None:
-        self._all.discard(worker)
-        self._background(self._reap(worker))
-
-    async def _reap(self, worker: Worker) -> None:
-        await worker.process.wait()
-        worker.errors.close()
-
-    def _background(self, work: object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _try_again(self) -> None:
+        self._failures = 0
+        self._go_on()

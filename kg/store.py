@@ -17,10 +17,11 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import IO
 
 import pyoxigraph as ox
 
@@ -78,8 +79,8 @@ def version_of(nquads: Path) -> str:
 def build_store(nquads: Path, out: Path) -> StoreInfo:
     """Load an N-Quads file into a store of its own below `<out>/store` and put that into service.
 
-    The same file again is not loaded again. The store that was in service before stays, for readers still at it;
-    older ones are removed.
+    The same file again is not loaded again. Stores that were in service before go, unless a server still reads them: it removes
+    them itself when their last query has ended.
 
     Raises:
         KgError: the file is missing or not N-Quads, the disk refuses, or another build is at work.
@@ -93,11 +94,10 @@ def build_store(nquads: Path, out: Path) -> StoreInfo:
             target = home / version
             if not _opens(target):
                 _load(nquads, target)
-            before = _pointed(home)
             _point(home, version)
-            if before != version:
-                _remove_all(p for p in home.iterdir() if p.is_dir() and p.name not in {version, before})
-            return _info(target)
+            info = _info(target)
+        remove_unused(out)
+        return info
     except OSError as error:
         raise KgError(f"{home}: the store cannot be written ({reason_of(error)}); check space and permissions") from error
 
@@ -117,6 +117,30 @@ def current_store(out: Path) -> Path:
     return home / name
 
 
+def lock_file(path: Path) -> IO[bytes] | None:
+    """Say that this process reads a store folder, until the file returned is closed; None where no lock can be had."""
+    try:
+        file = path.with_name(path.name + ".lock").open("ab")
+        fcntl.flock(file, fcntl.LOCK_SH)
+    except OSError:
+        return None
+    return file
+
+
+def remove_unused(out: Path) -> list[str]:
+    """Remove the store folders that are neither in service nor read by a query process; returns their names."""
+    home = out / "store"
+    removed = []
+    for folder in [p for p in home.glob("*") if p.is_dir() and p.suffix != ".part" and p.name != _pointed(home)]:
+        lock = folder.with_name(folder.name + ".lock")
+        with lock.open("ab") as file, suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder)
+            lock.unlink()
+            removed.append(folder.name)
+    return removed
+
+
 def open_store(path: Path) -> ox.Store:
     """Open a built store for reading.
 
@@ -127,6 +151,22 @@ def open_store(path: Path) -> ox.Store:
         return ox.Store.read_only(str(path))
     except OSError as error:
         raise KgError(f"{path}: cannot be opened as a store ({error}); build it again: kg build") from error
+
+
+@contextmanager
+def reading(out: Path) -> Iterator[ox.Store]:
+    """Open the store in service of an output folder; no build removes it meanwhile.
+
+    Raises:
+        KgError: there is none, or it cannot be opened.
+    """
+    folder = current_store(out)
+    lock = lock_file(folder)
+    try:
+        yield open_store(folder)
+    finally:
+        if lock:
+            lock.close()
 
 
 def query(store: ox.Store, text: str, prefixes: Mapping[str, str] | None = None) -> Solutions:

@@ -1,165 +1,90 @@
-"""A query worker: `python -m kg.worker STORE MEMORY`, one process, one query at a time, no network.
+"""The processes that run queries: `python -m kg.worker` is their nursery, which forks one for each order on standard input.
 
-The engine can neither be stopped nor always be survived (it aborts its process on some queries), so strangers' queries run
-here and `kg.pool` ends the process when it must. Requests come on standard input, answers go out on standard output, in
-frames: one byte that says the kind, four bytes of length (big-endian), the payload.
-
-    READY  {"isolated": bool}                                         once, when the store is open
-    HEAD   {"kind": "solutions"|"boolean"|"graph", "format": name, "variables": [...]}
-    DATA   bytes of the serialized answer
-    END    {}                                                         the answer is complete
-    ERROR  {"kind": ..., "detail": ..., "line": int, "column": int}   instead of the rest; line and column are 1-based, 0 unknown
+The engine can neither be stopped nor always be survived (it may abort its process), so strangers' queries run in a process
+of their own, one at a time, without network, and `kg.pool` ends the process when it must. A forked process costs some 20 ms, a
+new interpreter ten times that. `kg.frames` tells what goes over the socket.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
-import re
 import resource
 import signal
-import struct
+import socket
 import sys
-from dataclasses import asdict, dataclass, field
+import threading
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 import pyoxigraph as ox
+import zstandard
+from isal import isal_zlib
 
+from kg.frames import DATA, END, ERROR, FRAME, HEAD, READY, Order, Query, frame, told
+from kg.namespaces import BASE, PREFIXES
+from kg.sparql import Prepared, Refusal, limit_rows, prepare, star_columns, syntax_refusal
 from kg.store import open_store
 
-READY, HEAD, DATA, END, ERROR = b"R", b"H", b"D", b"E", b"X"
-FRAME = struct.Struct(">cI")
 CHUNK = 64 * 1024
-SECOND_OPINION = 5000  # characters of the longest query whose syntax error is located by rdflib too
+STACK = 256 * 1024 * 1024  # bytes; the engine recurses over a query's structure, and 8 MB are soon used up
+WORTH_COMPRESSING = 1024  # bytes
 _CLONE_NEWNET, _CLONE_NEWUSER, _PR_SET_PDEATHSIG = 0x40000000, 0x10000000, 1
 
 RESULTS = {"json": ox.QueryResultsFormat.JSON, "xml": ox.QueryResultsFormat.XML}
 RESULTS |= {"csv": ox.QueryResultsFormat.CSV, "tsv": ox.QueryResultsFormat.TSV}
 GRAPHS = {"turtle": ox.RdfFormat.TURTLE, "ntriples": ox.RdfFormat.N_TRIPLES, "jsonld": ox.RdfFormat.JSON_LD}
 GRAPHS |= {"rdfxml": ox.RdfFormat.RDF_XML, "nquads": ox.RdfFormat.N_QUADS, "trig": ox.RdfFormat.TRIG}
+Results = ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples
 _PREFIXED = {"turtle", "trig", "rdfxml"}
+# What stands between two rows, less what only looks like it: in JSON a quote after it ends a text whose value ends so.
+_ROW_MARKS = {"json": (b'}},{"', b'}},{"}', b'}},{",'), "xml": (b"</result>",), "tsv": (b"\n",)}
 
 
-@dataclass(frozen=True)
-class Query:
-    """A query and how to answer it.
+class Coder(Protocol):
+    """What compresses a stream."""
 
-    `results` and `graphs` name the serialization for SELECT and ASK, and for CONSTRUCT and DESCRIBE; None refuses that form.
-    `default_graphs` and `named_graphs` are the dataset that the protocol asks for; both None leave the query's own.
-    `prefixes` may be used without declaring them, `base` resolves relative IRIs. `max_bytes` bounds the answer; after
-    `seconds` the process ends itself.
-    """
+    def compress(self, data: bytes, /) -> bytes:
+        """Take bytes, return what is ready of them."""
 
-    text: str
-    results: str | None = "json"
-    graphs: str | None = "turtle"
-    default_graphs: list[str] | None = None
-    named_graphs: list[str] | None = None
-    prefixes: dict[str, str] = field(default_factory=dict)
-    base: str | None = None
-    max_bytes: int = 256 * 1024 * 1024
-    seconds: int = 60
+    def flush(self) -> bytes:
+        """Return the rest."""
 
 
-class Refusal(Exception):
-    """A query that is not answered: kind, detail, position.
+class Plain:
+    """No compression."""
 
-    Kinds: `syntax`, `prefix`, `bad_iri`, `update`, `service`, `format`, `size`, `iri`, `engine`.
-    """
+    def compress(self, data: bytes, /) -> bytes:
+        """Return the bytes."""
+        return data
 
-    def __init__(self, kind: str, detail: str = "", line: int = 0, column: int = 0):
-        super().__init__(detail or kind)
-        self.told = {"kind": kind, "detail": detail, "line": line, "column": column}
-
-
-# What may hold the word "service" without being the keyword. The engine reads keywords without word boundaries (it takes
-# `1SERVICE` and `trueSERVICE:x` for a SERVICE), so whatever is left after these is searched for the bare letters.
-_HARMLESS = re.compile(
-    r"""(?P<iri><[^<>"{}|^`\x00-\x20]*>)
-      | \#[^\r\n]*
-      | \"{3}(?:[^"\\]|\\.|\"(?!\"\"))*\"{3} | '{3}(?:[^'\\]|\\.|'(?!''))*'{3}
-      | "(?:[^"\\\r\n]|\\.)*" | '(?:[^'\\\r\n]|\\.)*'
-      | [?$]\w+ | (?<=:)\w[\w-]*""",
-    re.VERBOSE | re.DOTALL,
-)
-_UPDATE = re.compile(
-    r"\s*(?:(?:BASE|PREFIX\s*[^\s:]*:)\s*)*(INSERT|DELETE|LOAD|CLEAR|DROP|CREATE|ADD|MOVE|COPY|WITH)\b", re.IGNORECASE
-)
-_POSITION = re.compile(r"error at (\d+):(\d+): (?:expected )?(.*)", re.DOTALL)
-
-
-def check_query(text: str) -> None:
-    """Refuse what this endpoint never runs.
-
-    Raises:
-        Refusal: `update` or `service`. In doubt it is a SERVICE: `FILTER(?a<b:c)SERVICE:x#>` has an IRI only at first sight.
-    """
-    doubtful = False
-
-    def blank(match: re.Match[str]) -> str:
-        nonlocal doubtful
-        doubtful |= bool(match["iri"] and re.search(r"\).*service", match["iri"], re.IGNORECASE))
-        return " "
-
-    bare = _HARMLESS.sub(blank, text)
-    if _UPDATE.match(bare):
-        raise Refusal("update")
-    if doubtful or "service" in bare.lower():
-        raise Refusal("service")
-
-
-def syntax_refusal(text: str, message: str) -> Refusal:
-    """Turn the engine's syntax error into the place of the fault and what a person can read of the things expected there.
-
-    The kind is `syntax`, or `prefix` (the detail names it) or `bad_iri` where the engine knows that much.
-    """
-    match = _POSITION.match(message)
-    if not match:
-        return Refusal("syntax", message[:300])
-    line, column, expected = int(match[1]), int(match[2]), match[3].removeprefix("one of ")
-    if "Prefix not found" in expected:
-        name = re.search(r"([\w.-]*:)[^\s:]*$", text.split("\n")[line - 1][: column - 1])
-        return Refusal("prefix", name[1] if name else "", line, column - len(name[0]) if name else column)
-    words = [w.strip() for w in re.sub(r"\[[^\]]*\]", "", expected).split(",")]
-    keywords = [w for w in words if re.fullmatch(r"[A-Z][A-Z0-9_]+", w)]
-    signs = [w for w in words if re.fullmatch(r'"[^"]+"', w)]
-    only_keywords = not signs and not re.search(r"\[[^_\]]", expected)
-    # The engine looks for a keyword by taking as many characters as that has, and names the place behind them.
-    overshoot = min(map(len, keywords), default=column - 1) if only_keywords else 0
-    place = max((line, max(column - overshoot, 1)), _second_opinion(text) or (0, 0))
-    kind = "bad_iri" if "IRI parsing failed" in expected and not signs else "syntax"
-    return Refusal(kind, ", ".join((signs + keywords)[:8]) or "–", *place)
-
-
-def _second_opinion(text: str) -> tuple[int, int] | None:
-    """Return where rdflib's parser stops, None where it does not or the query is too long for it."""
-    if len(text) > SECOND_OPINION:
-        return None
-    from pyparsing import ParseBaseException
-    from rdflib.plugins.sparql.parser import parseQuery
-
-    try:
-        parseQuery(text)
-    except ParseBaseException as error:
-        return error.lineno, error.column
-    except (RecursionError, ValueError):
-        return None
-    return None
+    def flush(self) -> bytes:
+        """Return what is left: nothing."""
+        return b""
 
 
 class FrameWriter:
-    """A file to the engine's serializer; frames to whoever reads the pipe.
+    """A file to the engine's serializer; frames to whoever reads the socket. A small answer goes out in one write.
 
     Raises:
-        Refusal: the answer is larger than `max_bytes`.
+        Refusal: the answer is larger than the query's `max_bytes`.
     """
 
-    def __init__(self, pipe: BinaryIO, max_bytes: int):
-        self.pipe = pipe
-        self.left = max_bytes
+    def __init__(self, pipe: socket.socket, query: Query):
+        self.pipe, self.query = pipe, query
+        self.left = query.max_bytes
         self.buffer = bytearray()
+        self.coder: Coder | None = None
+        self.head: tuple[str, str, list[str]] = ("", "", [])
+        self.rows = Rows("")
+
+    def begin(self, kind: str, format_: str, variables: list[str]) -> None:
+        """Remember what the head will say; it is sent with the first bytes."""
+        self.head = (kind, format_, variables)
+        self.rows = Rows(format_ if kind == "solutions" else "")
 
     def write(self, data: bytes) -> int:
         """Take bytes, and pass them on by the chunk."""
@@ -168,48 +93,171 @@ class FrameWriter:
             raise Refusal("size")
         self.buffer += data
         if len(self.buffer) >= CHUNK:
-            self.flush()
+            keep = self.buffer[-4:]  # the last bytes may get a remark
+            self.pipe.sendall(self._passed(bytes(self.buffer[:-4])))
+            self.buffer[:] = keep
         return len(data)
 
     def flush(self) -> None:
-        """Pass on what is left."""
-        if self.buffer:
-            send(self.pipe, DATA, bytes(self.buffer))
-            self.buffer.clear()
+        """Do nothing: what is left goes with the end."""
+
+    def end(self, cut_at: int = 0) -> None:
+        """Send what is left, and the end. `cut_at`: how many rows an answer has that was cut; 0 when none was asked for."""
+        self.rows.count(bytes(self.buffer))
+        rows = self.rows.total(empty=self.buffer.endswith(b'"bindings":[]}}'))
+        cut = 0 < cut_at <= rows
+        self.rows = Rows("")  # all are counted
+        rest = _remarked(self.head[1], bytes(self.buffer), cut_at) if cut else bytes(self.buffer)
+        last = self._passed(rest, final=True)
+        self.pipe.sendall(last + told(END, rows=rows, bytes=self.query.max_bytes - self.left, cut=cut))
+
+    def _passed(self, data: bytes, final: bool = False) -> bytes:
+        """Return bytes as they go over the socket: counted, compressed, framed, after the head if it has not gone yet."""
+        self.rows.count(data)
+        first = b""
+        if self.coder is None:
+            encoding = self.query.encoding if len(data) >= WORTH_COMPRESSING else ""
+            self.coder = _coder(encoding)
+            kind, format_, variables = self.head
+            first = told(HEAD, kind=kind, format=format_, variables=variables, encoding=encoding)
+        packed = self.coder.compress(data) + (self.coder.flush() if final else b"")
+        return first + (frame(DATA, packed) if packed else b"")
 
 
-def send(pipe: BinaryIO, kind: bytes, payload: bytes) -> None:
-    """Write one frame."""
-    pipe.write(FRAME.pack(kind, len(payload)) + payload)
-    pipe.flush()
+class Rows:
+    """Counts the rows of a serialized answer as it passes by in chunks."""
+
+    def __init__(self, format_: str):
+        self.format = format_
+        self.marks, self.quotes, self.tail = 0, 0, b""
+
+    def count(self, data: bytes) -> None:
+        """Take the next chunk."""
+        if self.format == "csv":  # a line break within quotes ends no row
+            parts = data.split(b'"')
+            self.marks += sum(part.count(b"\n") for part in parts[self.quotes % 2 :: 2])
+            self.quotes += len(parts) - 1
+        elif self.format in _ROW_MARKS:  # a mark that two chunks share is in the tail and the data together
+            seen = self.tail + data
+            self.marks += self._marks(seen) - self._marks(self.tail)
+            self.tail = seen[-8:]
+
+    def total(self, empty: bool) -> int:
+        """Return the rows: JSON has one more than marks between them unless it is empty, CSV and TSV a line of headings."""
+        if self.format == "json":
+            return self.marks + (not empty)
+        return max(self.marks - (self.format in {"csv", "tsv"}), 0)
+
+    def _marks(self, data: bytes) -> int:
+        whole, *false = _ROW_MARKS[self.format]
+        return data.count(whole) - sum(map(data.count, false))
 
 
-def answer(store: ox.Store, query: Query, pipe: BinaryIO) -> None:
-    """Run the query and write its frames; a refusal is an answer too."""
-    try:
-        check_query(query.text)
-        _write_answer(_run(store, query), query, pipe)
-        send(pipe, END, b"{}")
-    except Refusal as refusal:
-        send(pipe, ERROR, json.dumps(refusal.told).encode())
-    except (ValueError, OSError, RuntimeError) as error:
-        send(pipe, ERROR, json.dumps(Refusal("engine", str(error)[:500]).told).encode())
+def _remarked(format_: str, end: bytes, rows: int) -> bytes:
+    """Return the end of a cut answer with a remark, where its format has room for it: a member in JSON, a comment in XML."""
+    if format_ == "json" and end.endswith(b"}"):
+        return end[:-1] + b',"cut":{"rows":%d}}' % rows
+    return end + (b"<!-- cut: %d rows -->" % rows if format_ == "xml" else b"")
 
 
-def _run(store: ox.Store, query: Query) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
-    default, named = _graphs(query.default_graphs), _graphs(query.named_graphs)
-    if default is not None or named is not None:  # a dataset of the protocol replaces the whole of it
-        default, named = default or [], named or []
-    try:
-        return store.query(
-            query.text,
-            base_iri=query.base,
-            prefixes=query.prefixes,
-            default_graph=default,  # type: ignore[arg-type]
-            named_graphs=named,  # type: ignore[arg-type]
-        )
-    except SyntaxError as error:
-        raise syntax_refusal(query.text, str(error)) from error
+def _coder(encoding: str) -> Coder:
+    if encoding == "gzip":
+        return isal_zlib.compressobj(2, wbits=31)
+    return zstandard.ZstdCompressor(level=1).compressobj() if encoding == "zstd" else Plain()
+
+
+class LocalEngine:
+    """The engine on a store folder."""
+
+    def __init__(self, folder: Path):
+        self.store = open_store(folder)
+        self.nothing = ox.Store()
+
+    def answer(self, query: Query, sink: FrameWriter) -> None:
+        """Write the answer to a query.
+
+        Raises:
+            Refusal: any of its kinds.
+        """
+        own_dataset = query.default_graphs is None and query.named_graphs is None
+        prepared = prepare(query.text, self._has_graph if own_dataset else None, prefixes=PREFIXES, base=BASE)
+        text, cut_at = limit_rows(prepared, query.max_rows)
+        results = self._run(self._with_columns(text, query, prepared), query)
+        is_graph = isinstance(results, ox.QueryTriples)
+        kind = "graph" if is_graph else "solutions" if isinstance(results, ox.QuerySolutions) else "boolean"
+        name = query.graphs if is_graph else query.results
+        if name is None:
+            raise Refusal("format", kind)
+        sink.begin(kind, name, [v.value for v in results.variables] if isinstance(results, ox.QuerySolutions) else [])
+        file = cast(BinaryIO, sink)
+        if isinstance(results, ox.QueryTriples):
+            ox.serialize(results, file, GRAPHS[name], prefixes=PREFIXES if name in _PREFIXED else None)
+        else:
+            results.serialize(file, RESULTS[name])
+        sink.end(cut_at)
+
+    def _with_columns(self, text: str, query: Query, prepared: Prepared) -> str:
+        """Name the columns of `SELECT *` in the order of the query: the engine would sort them."""
+        if prepared.star is None:
+            return text
+        found = self._run(text, query, self.nothing)
+        assert isinstance(found, ox.QuerySolutions)
+        return star_columns(text, prepared.star, [v.value for v in found.variables])
+
+    def _has_graph(self, name: str) -> bool:
+        try:
+            return self.store.contains_named_graph(ox.NamedNode(name))
+        except ValueError:
+            return False
+
+    def _run(self, text: str, query: Query, store: ox.Store | None = None) -> Results:
+        default, named = _graphs(query.default_graphs), _graphs(query.named_graphs)
+        if default is not None or named is not None:  # a dataset of the protocol replaces the whole of it
+            default, named = default or [], named or []
+        try:
+            return (store or self.store).query(
+                text,
+                base_iri=BASE,
+                prefixes=PREFIXES,
+                default_graph=default,  # type: ignore[arg-type]
+                named_graphs=named,  # type: ignore[arg-type]
+            )
+        except SyntaxError as error:
+            if text != query.text:  # the error is to be told by the place in what was asked
+                return self._run(query.text, query, store)
+            raise syntax_refusal(query.text, str(error)) from error
+
+
+class RemoteEngine:
+    """A SPARQL endpoint elsewhere, asked from a process of its own so that a slow one can be given up."""
+
+    def __init__(self, order: Order):
+        from kg.remote import Remote
+
+        self.remote = Remote(order.endpoint, order.user, order.password)
+
+    def answer(self, query: Query, sink: FrameWriter) -> None:
+        """Pass the query on and its answer back; raises Refusal."""
+        from kg.remote import RemoteError
+
+        prepared = prepare(query.text, None, prefixes=PREFIXES, base=BASE)
+        text, cut_at = limit_rows(prepared, query.max_rows)
+        try:
+            reply = self.remote.ask(
+                text,
+                results=query.results,
+                graphs=query.graphs,
+                default_graphs=query.default_graphs,
+                named_graphs=query.named_graphs,
+                prefixes=PREFIXES,
+                base=BASE,
+            )
+            sink.begin(reply.kind, reply.format, reply.variables)
+            for chunk in reply.chunks():
+                sink.write(chunk)
+        except RemoteError as error:
+            raise Refusal(error.kind, error.detail, error.line, error.column) from error
+        sink.end(cut_at)
 
 
 def _graphs(names: list[str] | None) -> list[ox.NamedNode] | None:
@@ -219,54 +267,84 @@ def _graphs(names: list[str] | None) -> list[ox.NamedNode] | None:
         raise Refusal("iri", str(error)) from error
 
 
-def _write_answer(results: ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples, query: Query, pipe: BinaryIO) -> None:
-    is_graph = isinstance(results, ox.QueryTriples)
-    kind = "graph" if is_graph else "solutions" if isinstance(results, ox.QuerySolutions) else "boolean"
-    name = query.graphs if is_graph else query.results
-    if name is None:
-        raise Refusal("format", kind)
-    variables = [v.value for v in results.variables] if isinstance(results, ox.QuerySolutions) else []
-    send(pipe, HEAD, json.dumps({"kind": kind, "format": name, "variables": variables}).encode())
-    writer = FrameWriter(pipe, query.max_bytes)
-    file = cast(BinaryIO, writer)
-    if isinstance(results, ox.QueryTriples):
-        prefixes = query.prefixes if name in _PREFIXED else None
-        ox.serialize(results, file, GRAPHS[name], prefixes=prefixes)
-    else:
-        results.serialize(file, RESULTS[name])
-    writer.flush()
+def serve_queries(pipe: socket.socket, order: Order, isolated: bool) -> None:
+    """Answer queries from a socket, one at a time, until it closes."""
+    engine = RemoteEngine(order) if order.endpoint else LocalEngine(Path(order.store))
+    pipe.sendall(told(READY, pid=os.getpid(), isolated=isolated))
+    file = pipe.makefile("rb")
+    while header := file.read(FRAME.size):
+        query = Query.unpacked(file.read(FRAME.unpack(header)[1]))
+        signal.alarm(query.seconds)  # should the parent be stuck or gone
+        answer(engine, query, pipe)
+        signal.alarm(0)
+
+
+def answer(engine: LocalEngine | RemoteEngine, query: Query, pipe: socket.socket) -> None:
+    """Run the query and write its frames; a refusal is an answer too."""
+    try:
+        engine.answer(query, FrameWriter(pipe, query))
+    except Refusal as refusal:
+        pipe.sendall(frame(ERROR, json.dumps(refusal.told).encode()))
+    except (ValueError, OSError, RuntimeError) as error:
+        pipe.sendall(frame(ERROR, json.dumps(Refusal("engine", str(error)[:500]).told).encode()))
 
 
 def isolate() -> bool:
-    """Leave the network, and end with the parent. Tell whether the system allowed the former (needs user namespaces or root)."""
+    """Leave the network. Tell whether the system allowed it (it needs user namespaces or root)."""
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     return any(libc.unshare(flags) == 0 for flags in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET))
 
 
-def main(arguments: list[str]) -> int:
-    """Serve the store of the first argument until standard input ends; the second is the memory limit in bytes (0: none)."""
-    pipe = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints cannot spoil the frames
-    isolated = isolate()
-    if memory := int(arguments[1]):
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+def end_with_parent() -> None:
+    """Ask the system to end this process when its parent ends."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _work(pipe: socket.socket, errors: int, order: Order) -> None:
+    """Be a query process: never returns. The queries run in a thread, as only a thread's stack can be made larger."""
+    end_with_parent()
+    os.dup2(errors, 2)
+    isolated = not order.endpoint and isolate()
+    if order.memory:
+        resource.setrlimit(resource.RLIMIT_AS, (order.memory + STACK, order.memory + STACK))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    store = open_store(Path(arguments[0]))
-    send(pipe, READY, json.dumps({"isolated": isolated}).encode())
-    while header := sys.stdin.buffer.read(FRAME.size):
-        query = Query(**json.loads(sys.stdin.buffer.read(FRAME.unpack(header)[1])))
-        signal.alarm(query.seconds)  # should the parent be stuck or gone
-        answer(store, query, pipe)
-        signal.alarm(0)
-    return 0
+    threading.stack_size(STACK)
+    status = 1
+
+    def work() -> None:
+        nonlocal status
+        with suppress(BrokenPipeError, ConnectionResetError):
+            serve_queries(pipe, order, isolated)
+        status = 0
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    sys.stderr.flush()
+    os._exit(status)
 
 
-def packed(query: Query) -> bytes:
-    """Return the query as a frame for a worker's standard input."""
-    payload = json.dumps(asdict(query)).encode()
-    return FRAME.pack(b"Q", len(payload)) + payload
+def main() -> int:
+    """Fork a query process for each order: JSON of an Order, with two descriptors, its socket and its standard error."""
+    import rdflib.plugins.sparql.parser  # noqa: F401 - loaded once, for all
+
+    end_with_parent()
+    orders = socket.socket(fileno=os.dup(0))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: the pool sees the socket close
+    gc.collect()
+    gc.freeze()
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(orders, CHUNK, 2)
+        if not data:
+            return 0
+        if os.fork() == 0:
+            orders.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _work(socket.socket(fileno=descriptors[0]), descriptors[1], Order(**json.loads(data)))
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -33,8 +33,8 @@ def test_every_export_format_is_in_the_readme():
 
 
 def settings_table() -> str:
-    rows = [f"| `{name}` | `{default}` | {text} |" for name, default, text in describe_settings()]
-    return "\n".join(["| variable | default | what |", "|---|---|---|", *rows])
+    rows = [f"| `{name}` | `{flag}` | `{default}` | {text} |" for name, flag, default, text in describe_settings()]
+    return "\n".join(["| variable | flag of `kg serve` | default | what |", "|---|---|---|---|", *rows])
 
 
 def test_the_table_of_settings_is_the_real_one():

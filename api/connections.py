@@ -1,0 +1,132 @@
+"""Connections that cannot be kept for nothing: requests must arrive in time and within bounds, answers must be taken.
+
+The HTTP server counts idle connections like busy ones, bounds no head of a request and waits for ever for a body; this adds
+what it lacks. A sweep looks at all connections a few times a second, so that a request pays for no timer of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from api.settings import Settings
+
+SWEEP_SECONDS = 0.25
+
+
+class HeadTooLong(Exception):
+    """A request's head is longer than the settings allow."""
+
+
+class Connection(HttpToolsProtocol):
+    """One connection, with a clock on what it waits for."""
+
+    settings: ClassVar[Settings] = Settings()
+    open: ClassVar[set[Connection]] = set()
+
+    def __init__(self, *arguments: Any, **named: Any):
+        super().__init__(*arguments, **named)
+        self.since: float | None = (
+            None  # when the request that is arriving began, or the wait for the first one; None: it is here
+        )
+        self.in_head, self.head = True, 0  # whether a head is arriving, and how many bytes of it are here
+        self.stuck, self.stuck_since = 0, 0.0  # bytes that the client has not taken, and since when
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin; where too many are open, the one that has been idle longest has to go."""
+        super().connection_made(transport)
+        self.since = self.loop.time()
+        Connection.open.add(self)
+        if len(Connection.open) > self.settings.connections:
+            idle = [c for c in Connection.open if c.since is not None or c.timeout_keep_alive_task]
+            min(idle, key=lambda c: c.since or 0.0).transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        Connection.open.discard(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; a head that grows too long without an end is refused."""
+        super().data_received(data)
+        if self.in_head:
+            self.head += len(data)
+            if self.head > self.settings.header_bytes and not self.transport.is_closing():
+                self.refuse(431)
+
+    def on_message_begin(self) -> None:
+        """Start the clock."""
+        self.since = self.loop.time()
+        self.in_head, self.head = True, 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the address."""
+        self._measure(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header line."""
+        self._measure(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Note the end of the head."""
+        self.in_head, self.head = False, 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Stop the clock: the request is here."""
+        self.since = None
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, or has too long a head."""
+        self.refuse(431 if self.head > self.settings.header_bytes else 400, msg)
+
+    def refuse(self, status: int, text: str = "") -> None:
+        """Answer with a status and close."""
+        body = (text or STATUS_LINE[status].decode().strip().partition(" ")[2]).encode()
+        head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        self.transport.write(STATUS_LINE[status] + head + body)
+        self.transport.close()
+
+    def look(self, now: float) -> None:
+        """End the connection if its request is overdue, or nobody takes what was written."""
+        if self.since is not None and now - self.since > self.settings.request_seconds:
+            if self.in_head and not self.head:
+                self.transport.close()  # it never said anything
+            else:
+                self.refuse(408)
+            return
+        waiting = self.transport.get_write_buffer_size()
+        if waiting != self.stuck or not waiting:
+            self.stuck, self.stuck_since = waiting, now
+        elif now - self.stuck_since > self.settings.write_seconds:
+            self.transport.abort()
+
+    def _measure(self, length: int) -> None:
+        self.head += length
+        if self.head > self.settings.header_bytes:
+            raise HeadTooLong
+
+
+async def sweep() -> None:
+    """Look at all connections, again and again."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        for connection in list(Connection.open):
+            if not connection.transport.is_closing():
+                connection.look(loop.time())
+
+
+def allow_many_files() -> None:
+    """Raise the number of files and connections that this process may have open to what the system allows at most."""
+    with suppress(OSError, ValueError):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,0 +1,171 @@
+"""The snapshot of the data in service, and how a new one takes over: no request fails, and none sees two of them.
+
+Each request takes the snapshot that is in service when it begins and keeps it to its end. A new one is made ready beside the
+old one; when the last request of the old one has ended, its processes end and its folder goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from kg.errors import KgError
+from kg.frames import Order
+from kg.nursery import Nursery
+from kg.pool import Limits, Pool, QueryFailed, Tally
+from kg.store import current_store, lock_file, remove_unused
+
+logger = logging.getLogger(__name__)
+WATCH_SECONDS = 0.5
+
+
+@dataclass(eq=False)
+class Snapshot:
+    """One version of the data: the pool for strangers' queries, the pool for the site's own, and what is kept of its answers.
+
+    `modified` is when it was built (seconds since the epoch, 0: unknown). `kept` holds what pages and endpoint computed from it.
+    """
+
+    version: str
+    queries: Pool
+    pages: Pool
+    modified: float = 0.0
+    lock: IO[bytes] | None = None
+    kept: dict[Any, Any] = field(default_factory=dict)
+    users: int = 0
+    retired: bool = False
+
+    async def start(self) -> None:
+        """Start the processes; raises QueryFailed when none starts, and leaves none behind then."""
+        try:
+            await self.queries.__aenter__()
+            await self.pages.__aenter__()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """End the processes and let go of the folder."""
+        await asyncio.gather(self.queries.__aexit__(), self.pages.__aexit__())
+        if self.lock:
+            self.lock.close()
+
+
+class Snapshots:
+    """The snapshot in service of an output folder, or of an endpoint elsewhere. Use it as an async context manager."""
+
+    def __init__(self, out: Path, queries: Limits, pages: Limits, remote: Order | None = None):
+        self.out, self.remote = out, remote
+        self.limits = (queries, pages)
+        self.retired: list[Callable[[Snapshot], None]] = []
+        self.swaps = 0
+        self.tallies = {"queries": Tally(), "pages": Tally()}
+        self._nursery = Nursery()
+        self._current: Snapshot | None = None
+        self._reloading = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._watch: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Snapshots:
+        with suppress(KgError, QueryFailed):  # the server runs without data, too: it says what to do
+            await self.reload()
+        self._watch = asyncio.ensure_future(self._keep_watch())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._watch:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        if self._current:
+            await self._current.close()
+        await asyncio.gather(*self._closing, return_exceptions=True)
+        self._nursery.close()
+
+    @property
+    def in_service(self) -> Snapshot | None:
+        """The snapshot in service, None where there is none."""
+        return self._current
+
+    @property
+    def current(self) -> Snapshot:
+        """The snapshot in service.
+
+        Raises:
+            QueryFailed: `unavailable`, when there is none.
+        """
+        if self._current is None:
+            raise QueryFailed("unavailable", f"no data in {self.out}; run: kg build --out {self.out}")
+        return self._current
+
+    def take(self) -> Snapshot:
+        """Return the snapshot in service for one request; give it back with `leave`."""
+        snapshot = self.current
+        snapshot.users += 1
+        return snapshot
+
+    def leave(self, snapshot: Snapshot) -> None:
+        """Say that a request has ended; the last one of a retired snapshot ends it."""
+        snapshot.users -= 1
+        if snapshot.retired and snapshot.users <= 0:
+            task = asyncio.ensure_future(self._end(snapshot))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def reload(self) -> bool:
+        """Put what the folder's pointer names into service; tells whether that is something new.
+
+        Raises:
+            KgError: nothing has been built there. QueryFailed: it cannot be served; the old one stays.
+        """
+        async with self._reloading:
+            folder = None if self.remote else current_store(self.out).resolve()
+            if self._current and (folder is None or folder.name == self._current.version):
+                return False
+            lock = lock_file(folder) if folder else None
+            order = self.remote or Order(store=str(folder), memory=self.limits[0].memory)
+            tallies = self.tallies.values()
+            pools = [Pool(order, limits, self._nursery, tally) for limits, tally in zip(self.limits, tallies, strict=True)]
+            version = folder.name if folder else ""
+            modified = folder.stat().st_mtime if folder else 0.0
+            fresh = Snapshot(version, pools[0], pools[1], modified, lock)
+            await fresh.start()
+            old, self._current = self._current, fresh
+            if old:
+                self.swaps += 1
+                logger.info("snapshot %s takes over from %s", fresh.version, old.version)
+                self._retire(old)
+            return True
+
+    def _retire(self, old: Snapshot) -> None:
+        old.retired = True
+        old.users += 1
+        self.leave(old)
+
+    async def _end(self, snapshot: Snapshot) -> None:
+        for tell in self.retired:
+            tell(snapshot)
+        await snapshot.close()
+        try:
+            removed = remove_unused(self.out)
+        except OSError as error:
+            logger.warning("old stores in %s stay: %s", self.out, error)
+        else:
+            logger.info("removed stores: %s", ", ".join(removed) or "none")
+
+    async def _keep_watch(self) -> None:
+        """Look every now and then whether a build has put something new into service."""
+        told = ""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            try:
+                await self.reload()
+                told = ""
+            except (KgError, QueryFailed, OSError) as error:
+                if str(error) != told:
+                    told = str(error)
+                    logger.warning("the new snapshot cannot be served: %s", error)
