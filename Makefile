@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PORT   ?= 8000
 
-.PHONY: help install serve build test check format bench lock clean
+.PHONY: help install serve build test check format bench soak lock clean
 
 help:                ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -43,6 +43,9 @@ format: install      ## format the code
 
 bench: install       ## measured ratios, side by side in one run
 	@$(BIN)/python -m tests.bench
+
+soak: install        ## ten minutes of mixed load, with swaps of the data and killed processes
+	@$(BIN)/python -m tests.soak
 
 lock:                ## renew requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra dev --no-emit-index-url -o requirements.lock pyproject.toml requirements-build.in

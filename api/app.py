@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from api import logs, operations, pages, questions
+from api.cache import Cache
 from api.connections import Connection, allow_many_files, sweep
 from api.envelope import Envelope
 from api.errors import install_handlers
@@ -27,8 +28,8 @@ from kg.store import current_store
 _STATIC = Path(__file__).with_name("static")
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return the application.
+def create_app(settings: Settings | None = None) -> Envelope:
+    """Return the application, in its envelope.
 
     Raises:
         KgError: a setting, a text or a named question is wrong.
@@ -38,6 +39,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.questions = load_questions(settings.questions)
     app.state.snapshots = Snapshots(settings.out, settings.query_limits(), settings.page_limits(), settings.remote())
+    app.state.snapshots.prepare = lambda snapshot: snapshot.kept.update(cache=Cache(settings.cache_bytes))
     app.state.metrics = Metrics()
     app.state.metrics.registry.register(ServiceCollector(app.state.snapshots))
     error_texts()
@@ -45,8 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for part in (pages, questions, operations):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    app.add_middleware(Envelope, settings=settings, metrics=app.state.metrics)
-    return app
+    return Envelope(app)
 
 
 def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000) -> None:

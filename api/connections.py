@@ -7,6 +7,7 @@ what it lacks. A sweep looks at all connections a few times a second, so that a 
 from __future__ import annotations
 
 import asyncio
+import re
 import resource
 from contextlib import suppress
 from typing import Any, ClassVar
@@ -16,10 +17,15 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from api.settings import Settings
 
 SWEEP_SECONDS = 0.25
+HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 
 
 class HeadTooLong(Exception):
     """A request's head is longer than the settings allow."""
+
+
+class NoHost(Exception):
+    """A request does not say, or says more than once, to which host it goes (RFC 9112, section 3.2)."""
 
 
 class Connection(HttpToolsProtocol):
@@ -34,6 +40,7 @@ class Connection(HttpToolsProtocol):
             None  # when the request that is arriving began, or the wait for the first one; None: it is here
         )
         self.in_head, self.head = True, 0  # whether a head is arriving, and how many bytes of it are here
+        self.raw = 0  # bytes of the body that is arriving, with what frames it
         self.stuck, self.stuck_since = 0, 0.0  # bytes that the client has not taken, and since when
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -43,7 +50,10 @@ class Connection(HttpToolsProtocol):
         Connection.open.add(self)
         if len(Connection.open) > self.settings.connections:
             idle = [c for c in Connection.open if c.since is not None or c.timeout_keep_alive_task]
-            min(idle, key=lambda c: c.since or 0.0).transport.abort()
+            if idle and idle != [self]:
+                min(idle, key=lambda c: c.since or 0.0).transport.abort()
+            else:
+                self.refuse(503)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
@@ -53,10 +63,16 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes; a head that grows too long without an end is refused."""
         super().data_received(data)
+        if self.transport.is_closing():
+            return
         if self.in_head:
             self.head += len(data)
-            if self.head > self.settings.header_bytes and not self.transport.is_closing():
+            if self.head > self.settings.header_bytes:
                 self.refuse(431)
+        elif self.since is not None:
+            self.raw += len(data)
+            if self.raw > self.settings.header_bytes + 2 * self.settings.query_bytes:  # also what frames the chunks
+                self.refuse(413)
 
     def on_message_begin(self) -> None:
         """Start the clock."""
@@ -76,7 +92,10 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Note the end of the head."""
-        self.in_head, self.head = False, 0
+        self.in_head, self.head, self.raw = False, 0, 0
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if self.parser.get_http_version() == "1.1" and not (len(hosts) == 1 and HOST.fullmatch(hosts[0])):
+            raise NoHost
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -90,6 +109,8 @@ class Connection(HttpToolsProtocol):
 
     def refuse(self, status: int, text: str = "") -> None:
         """Answer with a status and close."""
+        if self.transport.is_closing():
+            return
         body = (text or STATUS_LINE[status].decode().strip().partition(" ")[2]).encode()
         head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
         self.transport.write(STATUS_LINE[status] + head + body)

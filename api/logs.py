@@ -6,24 +6,57 @@ import json
 import logging
 import sys
 import time
-from typing import Any
+from collections.abc import Mapping
 
-_OWN = ("request", "method", "route", "status", "ms", "bytes", "outcome", "rows")
+Told = Mapping[str, object]
+_OWN = ("request", "kind")
+FLUSH_LINES, FLUSH_SECONDS = 200, 1.0
 
 
 class JsonLines(logging.Formatter):
-    """Writes a record as one line of JSON: time (UTC), level, message, and what is known of the request."""
+    """Writes a record as one line of JSON: time (UTC), level, message, and the request that it belongs to."""
 
     converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        told: dict[str, Any] = {"time": f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{int(record.msecs):03d}Z"}
+        told: dict[str, object] = {"time": f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{int(record.msecs):03d}Z"}
         told |= {"level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
         told |= {name: record.__dict__[name] for name in _OWN if name in record.__dict__}
         if record.exc_info:
             told["traceback"] = self.formatException(record.exc_info)
         return json.dumps(told, ensure_ascii=False)
+
+
+class AccessLog:
+    """One line a request, written in bundles: a server that is killed loses the lines of its last second."""
+
+    def __init__(self, wanted: bool):
+        self.wanted = wanted
+        self._lines: list[str] = []
+        self._stamp, self._second = "", 0
+
+    def add(self, request: str, method: str, route: str, status: int, seconds: float, sent: int, more: Told) -> None:
+        """Note a request."""
+        if not self.wanted:
+            return
+        now = time.time()
+        if int(now) != self._second:
+            self._second = int(now)
+            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+            self.flush()
+        when = f'"time": "{self._stamp}.{int(now * 1000) % 1000:03d}Z", "level": "info", "logger": "kg.access"'
+        what = f'"request": "{request}", "method": {json.dumps(method)}, "route": "{route}", "status": {status}'
+        rest = "".join(f', "{name}": {json.dumps(value)}' for name, value in more.items())
+        self._lines.append(f'{{{when}, {what}, "ms": {seconds * 1000:.1f}, "bytes": {sent}{rest}}}')
+        if len(self._lines) >= FLUSH_LINES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has been noted."""
+        if self._lines:
+            sys.stderr.write("\n".join(self._lines) + "\n")
+            self._lines.clear()
 
 
 def set_up(level: str) -> None:

@@ -95,7 +95,12 @@ def named(word: str, offers: Sequence[Format]) -> Choice | None:
 
 
 @lru_cache(maxsize=1000)
-def negotiate(header: str, wanted: str | None, offers: tuple[Format, ...]) -> Choice | None:
+def answer_formats(header: str, wanted: str | None) -> tuple[Choice | None, Choice | None]:
+    """Return what solutions, and what graphs, are to be sent in; None where the client accepts none of what there is."""
+    return negotiate(header, wanted, ANSWER_FORMATS), negotiate(header, wanted, GRAPH_FORMATS)
+
+
+def negotiate(header: str, wanted: str | None, offers: Sequence[Format]) -> Choice | None:
     """Choose by `?format=` where it is given, else by the Accept header."""
     return named(wanted, offers) if wanted else choose(header, offers)
 

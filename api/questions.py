@@ -15,7 +15,7 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.context import client_of, pages_of, settings_of, snapshot_of
+from api.context import client_of, own_address, pages_of, settings_of, snapshot_of
 from api.errors import Refused
 from api.lookup import Node, Row, parse_solutions, rows
 from api.negotiation import CSV, HTML, JSON, QUESTION_FORMATS, XLSX, listed, negotiate
@@ -158,7 +158,7 @@ def _address(asked: Question, error: ParameterError, values: dict[str, str], key
 def _described(asked: Question, request: Request) -> dict[str, object]:
     return {
         "name": asked.name,
-        "url": f"{request.base_url}questions/{asked.name}",
+        "url": f"{own_address(request)}questions/{asked.name}",
         "title": {"es": asked.title_es, "en": asked.title_en},
         "description": {"es": asked.description_es, "en": asked.description_en},
         "parameters": [{"name": p.name, "kind": p.kind, "default": p.default} for p in asked.params],

@@ -13,15 +13,15 @@ from hashlib import blake2b
 from urllib.parse import parse_qsl
 
 from rdflib import RDF, Graph, URIRef
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.cache import Cache, Kept
-from api.context import client_of, pages_of, settings_of, snapshot_of
+from api.context import client_of, own_address, pages_of, settings_of, snapshot_of
 from api.errors import Refused, respond
 from api.lookup import Row, labels, parse_solutions, rows
-from api.negotiation import ANSWER_FORMATS, GRAPH_FORMATS, HTML, Choice, coding, listed, negotiate
+from api.negotiation import HTML, Choice, answer_formats, coding, listed, negotiate
 from api.rendering import cell, language_of, render
 from api.streaming import AnswerResponse, ClientGone, connected
 from api.strings import column
@@ -29,11 +29,13 @@ from kg.frames import Query
 from kg.media_types import RDF_FORMATS, RESULT_FORMATS
 from kg.namespaces import PREFIXES, SD
 from kg.pool import Answer, QueryFailed
+from kg.snapshots import Snapshot
 from kg.sparql import is_repeatable, normalized
 
 PATHS = {"/sparql", "/sparql/"}
 METHODS = {"GET", "HEAD", "POST"}
-_ACCEPTS = {b"accept", b"accept-encoding"}
+_CACHED = {"outcome": "cached"}
+_OF_304 = {b"etag", b"vary", b"cache-control", b"last-modified"}
 EXAMPLES = {
     "counts": """SELECT ?plan ?type (COUNT(?statement) AS ?count)
 WHERE {
@@ -71,13 +73,16 @@ class Asked:
 
 async def serve(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request to the endpoint: from the cache at once, or as `answer` says."""
+    kept = _same_request(scope)
+    if kept:
+        await _from_cache(scope, kept)(scope, receive, send)
+        return
     request = Request(scope, receive)
     try:
         if scope["method"] not in METHODS:
             raise Refused("method", detail=scope["method"])
-        kept = _same_request(request)
-        response = _from_cache(request, kept) if kept else await answer(request)
-    except ClientGone:
+        response = await answer(request)
+    except (ClientGone, ClientDisconnect):
         raise
     except Exception as error:  # noqa: BLE001 - every error becomes an answer here, as the application does it elsewhere
         response = respond(request, error)
@@ -153,42 +158,38 @@ def parse_pairs(encoded: bytes) -> list[tuple[str, str]]:
 
 
 async def _answer(request: Request, asked: Asked) -> Response:
-    accept = _header(request, b"accept")
-    results = negotiate(accept, asked.format, ANSWER_FORMATS)
-    graphs = negotiate(accept, asked.format, GRAPH_FORMATS)
+    results, graphs = answer_formats(_header(request, b"accept"), asked.format)
     if results is None and graphs is None:
         raise Refused("format", offers=listed((*RESULT_FORMATS, *RDF_FORMATS)))
-    if HTML in {c.format for c in (results, graphs) if c}:
+    if (results and results.format is HTML) or (graphs and graphs.format is HTML):
         return await _page_of(request, asked, results, graphs)
     encoding = coding(_header(request, b"accept-encoding"))
-    key = (normalized(asked.queries[0]), tuple(asked.default_graphs), tuple(asked.named_graphs), results, graphs, encoding)
-    mark = _etag(request, key) if _is_lasting(request, asked) else ""
-    if mark and (kept := _cache(request).get(key)):
-        _remember(request, kept)
-        return _from_cache(request, kept)
-    if mark and mark in _header(request, b"if-none-match"):
-        return _not_modified(request, mark)
+    snapshot = snapshot_of(request)
+    key = mark = ""
+    if snapshot.version and is_repeatable(asked.queries[0]):
+        forms = [choice.media_type if choice else "" for choice in (results, graphs)]
+        key = "\0".join((normalized(asked.queries[0]), *asked.default_graphs, "", *asked.named_graphs, "", *forms, encoding))
+        mark = f'W/"{snapshot.version}-{blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()}"'
+        if kept := cache_of(snapshot).get(key):
+            _remember(request.scope, kept)
+            return _from_cache(request.scope, kept)
+        if mark in _header(request, b"if-none-match"):
+            return Response(status_code=304, headers=_lasting(request, mark))
     request.app.state.metrics.missed.inc()
-    return await _sent(request, asked, results, graphs, encoding, key, mark)
+    return await _sent(request, asked, _query(request, asked, results, graphs, encoding), key, mark)
 
 
-async def _sent(
-    request: Request,
-    asked: Asked,
-    results: Choice | None,
-    graphs: Choice | None,
-    encoding: str,
-    key: Hashable,
-    mark: str,
-) -> Response:
+async def _sent(request: Request, asked: Asked, query: Query, key: str, mark: str) -> Response:
     """Run the query, and send what it gives; keep it when it is whole already and not large."""
-    found = await _ask(request, _query(request, asked, results, graphs, encoding))
+    found = await _ask(request, query)
+    results, graphs = answer_formats(_header(request, b"accept"), asked.format)
     choice = graphs if found.kind == "graph" else results
     assert choice
-    headers = _headers(request, mark) | {"Content-Type": choice.content_type}
-    headers |= {"Content-Encoding": found.encoding} if found.encoding else {}
-    if found.kind == "solutions" and settings_of(request).result_rows:
-        headers["X-SPARQL-MaxRows"] = str(settings_of(request).result_rows)
+    headers = _lasting(request, mark) | {"Content-Type": choice.content_type}
+    if found.encoding:
+        headers["Content-Encoding"] = found.encoding
+    if query.max_rows and found.kind == "solutions":
+        headers["X-SPARQL-MaxRows"] = str(query.max_rows)
     request.scope["told"] = {"outcome": "ok", "rows": found.rows}
     if not found.whole:
         return AnswerResponse(found, choice.content_type, headers)
@@ -198,8 +199,8 @@ async def _sent(
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     kept = Kept([*raw, (b"content-length", str(len(body)).encode())], body, mark)
     if mark:
-        _cache(request).put(key, kept, len(asked.queries[0]))
-        _remember(request, kept)
+        cache_of(snapshot_of(request)).put(key, kept, len(key))
+        _remember(request.scope, kept)
     return Whole(kept)
 
 
@@ -255,82 +256,77 @@ def _explained(failure: QueryFailed, query: Query) -> Refused | QueryFailed:
 class Whole(Response):
     """An answer that is sent in one piece."""
 
-    def __init__(self, kept: Kept):
+    def __init__(self, kept: Kept):  # without what the class above it computes
         self.kept = kept
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send it; to HEAD without the body."""
         await send({"type": "http.response.start", "status": 200, "headers": self.kept.headers})
         await send({"type": "http.response.body", "body": self.kept.body if scope["method"] != "HEAD" else b""})
 
 
-def _cache(request: Request) -> Cache:
-    """Return the answers kept of this request's snapshot."""
-    kept = snapshot_of(request).kept
-    if "cache" not in kept:
-        kept["cache"] = Cache(settings_of(request).cache_bytes)
-    cache: Cache = kept["cache"]
+class NotModified(Whole):
+    """The word that the client has that answer already."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Send it."""
+        told = [header for header in self.kept.headers if header[0] in _OF_304]
+        await send({"type": "http.response.start", "status": 304, "headers": told})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def cache_of(snapshot: Snapshot) -> Cache:
+    """Return the answers kept of a snapshot."""
+    cache: Cache = snapshot.kept["cache"]
     return cache
 
 
-def _request_key(request: Request) -> Hashable | None:
+def _request_key(scope: Scope) -> Hashable | None:
     """Return what makes a GET the same request to the letter, None for others."""
-    if request.method == "POST" or not request.scope["query_string"]:
+    if scope["method"] == "POST" or not scope["query_string"] or scope["snapshot"] is None:
         return None
-    accepts = tuple(value for name, value in request.scope["headers"] if name in _ACCEPTS)
-    return (request.scope["query_string"], accepts)
+    headers = scope["headers_of"]
+    return (scope["query_string"], headers.get(b"accept"), headers.get(b"accept-encoding"))
 
 
-def _same_request(request: Request) -> Kept | None:
+def _same_request(scope: Scope) -> Kept | None:
     """Return the answer to the same request, letter by letter, if it is kept."""
-    snapshot = request.scope["snapshot"]
-    key = _request_key(request) if snapshot else None
-    return _cache(request).get(key) if key else None
+    key = _request_key(scope)
+    return cache_of(scope["snapshot"]).get(key) if key else None
 
 
-def _remember(request: Request, kept: Kept) -> None:
+def _remember(scope: Scope, kept: Kept) -> None:
     """Keep an answer under the letters of its request, too."""
-    key = _request_key(request)
+    key = _request_key(scope)
     if key:
-        _cache(request).put(key, kept, len(request.scope["query_string"]), is_alias=True)
+        cache_of(scope["snapshot"]).put(key, kept, len(scope["query_string"]), is_alias=True)
 
 
-def _from_cache(request: Request, kept: Kept) -> Response:
-    request.app.state.metrics.hit.inc()
-    request.scope["told"] = {"outcome": "cached"}
-    if kept.etag in _header(request, b"if-none-match"):
-        return _not_modified(request, kept.etag)
+def _from_cache(scope: Scope, kept: Kept) -> Response:
+    scope["app"].state.metrics.hit.inc()
+    scope["told"] = _CACHED
+    if kept.etag in scope["headers_of"].get(b"if-none-match", b"").decode("latin-1"):
+        return NotModified(kept)
     return Whole(kept)
 
 
-def _is_lasting(request: Request, asked: Asked) -> bool:
-    """Tell whether the answer stays the same as long as the snapshot does."""
-    return bool(snapshot_of(request).version) and is_repeatable(asked.queries[0])
-
-
-def _etag(request: Request, key: Hashable) -> str:
-    digest = blake2b(repr(key).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-    return f'W/"{snapshot_of(request).version}-{digest}"'
-
-
-def _headers(request: Request, mark: str) -> dict[str, str]:
-    """Return what an answer says of how long it holds."""
-    headers = {"Vary": "Accept, Accept-Encoding"}
+def _lasting(request: Request, mark: str) -> dict[str, str]:
+    """Return what an answer says of how long it holds; `mark` is its ETag, empty when the next one may differ."""
     if not mark:
-        return headers | {"Cache-Control": "no-store"}
-    seconds = settings_of(request).cache_seconds
-    modified = formatdate(snapshot_of(request).modified, usegmt=True)
-    control = f"public, max-age={seconds}, must-revalidate"
-    return headers | {"ETag": mark, "Last-Modified": modified, "Cache-Control": control}
-
-
-def _not_modified(request: Request, mark: str) -> Response:
-    return Response(status_code=304, headers=_headers(request, mark))
+        return {"Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"}
+    kept = snapshot_of(request).kept
+    if "lasting" not in kept:
+        seconds = settings_of(request).cache_seconds
+        modified = formatdate(snapshot_of(request).modified, usegmt=True)
+        control = f"public, max-age={seconds}, must-revalidate"
+        kept["lasting"] = {"Vary": "Accept, Accept-Encoding", "Last-Modified": modified, "Cache-Control": control}
+    return {"ETag": mark, **kept["lasting"]}
 
 
 def _header(request: Request, name: bytes) -> str:
-    """Return a header's value, several joined by commas, an empty string where there is none."""
-    return ", ".join(value.decode("latin-1") for key, value in request.scope["headers"] if key == name)
+    """Return a header's value, an empty string where there is none."""
+    value: bytes = request.scope["headers_of"].get(name, b"")
+    return value.decode("latin-1")
 
 
 # --- pages and the description -------------------------------------------------------------------------------------------
@@ -379,7 +375,7 @@ async def _front(request: Request, asked: Asked) -> Response:
 
 async def describe(request: Request) -> Graph:
     """Describe the service: what it is, what it answers in, and which graphs it has."""
-    endpoint = URIRef(str(request.base_url) + "sparql")
+    endpoint = URIRef(own_address(request) + "sparql")
     dataset, default = URIRef(f"{endpoint}#dataset"), URIRef(f"{endpoint}#default")
     graph = Graph()
     graph.bind("sd", SD)

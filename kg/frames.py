@@ -42,7 +42,7 @@ class Query:
 
     def packed(self) -> bytes:
         """Return the query as a frame."""
-        payload = json.dumps(asdict(self)).encode()
+        payload = json.dumps(self.__dict__).encode()
         return FRAME.pack(b"Q", len(payload)) + payload
 
     @staticmethod

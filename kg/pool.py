@@ -29,6 +29,8 @@ START_SECONDS = 20.0
 TICK = 0.02  # seconds between two looks at the clock
 HELD_BACK = 256 * 1024  # bytes of an answer that are waited for, so that a failure can still be told properly
 AHEAD = 4 * 1024 * 1024  # bytes of an answer that are kept for a client that reads slowly
+HASTE = 0.3  # part of `long_seconds` that a query gets whose client has long ones already
+KNOWN = 500  # texts of long queries that are remembered, to go to the long lane at once
 RECOVERIES = 3  # workers that may fail to start, one after the other, before those who wait are told
 
 
@@ -318,6 +320,7 @@ class Pool:
         self._starting: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.TimerHandle | None = None
         self._failures = 0
+        self._known_long: dict[str, None] = {}
         self._closed = False
 
     async def __aenter__(self) -> Pool:
@@ -380,6 +383,8 @@ class Pool:
         """Take a process back whose answer was written, and count how it ended."""
         self._running.discard(answer)
         worker, answer.worker = answer.worker, None
+        if answer.long and asyncio.get_running_loop().time() - answer.started < self.limits.long_seconds:
+            self._known_long.pop(answer.query.text, None)
         self._count(answer, failure)
         if worker:
             worker.answer = None
@@ -448,7 +453,8 @@ class Pool:
         """
         if self._closed:
             raise QueryFailed("unavailable")
-        self._waiting.add(answer)
+        known = answer.query.text in self._known_long and len(self._parked) < self.limits.queue
+        (self._parked if known else self._waiting).add(answer)
         self._dispatch()
         if len(self._waiting) > max(self.limits.queue, 0):
             self.fail(self._waiting.longest(), QueryFailed("overload"))
@@ -482,8 +488,7 @@ class Pool:
         short = sum(1 for a in self._running if not a.long)
         if not mine:
             return short <= self.limits.workers
-        is_heavy = client in self._parked.lines or any(a.long and a.client == client for a in self._running)
-        return short < self.limits.workers and mine < self.limits.workers - is_heavy
+        return short < self.limits.workers and mine < self.limits.workers - self._is_heavy(client)
 
     def _may_be_long(self, client: str) -> bool:
         running = [a for a in self._running if a.long]
@@ -497,10 +502,23 @@ class Pool:
             if now - answer.arrived >= self.limits.seconds:
                 kind = "deadline" if answer.started else "overload"
                 self.fail(answer, QueryFailed(kind, f"{self.limits.seconds:g} s"))
-            elif answer.worker and not answer.long and now - answer.started >= self.limits.long_seconds:
-                self._demote(answer)
+            elif answer.worker and not answer.long:
+                self._look_at(answer, answer.worker, now - answer.started)
         busy = self._running or self._waiting or self._parked
         self._ticking = asyncio.get_running_loop().call_later(TICK, self._tick) if busy and not self._closed else None
+
+    def _look_at(self, answer: Answer, worker: Worker, seconds: float) -> None:
+        """Give way to others after a moment; then move to the long lane, the sooner when the client has queries there."""
+        if not worker.low:
+            worker.lower()
+        if seconds >= (self.limits.long_seconds * HASTE if self._is_heavy(answer.client) else self.limits.long_seconds):
+            self._known_long[answer.query.text] = None
+            while len(self._known_long) > KNOWN:
+                del self._known_long[next(iter(self._known_long))]
+            self._demote(answer)
+
+    def _is_heavy(self, client: str) -> bool:
+        return client in self._parked.lines or any(a.long and a.client == client for a in self._running)
 
     def _demote(self, answer: Answer) -> None:
         """Move a query to the long lane; where that is full it waits, or breaks off if its client has a part of it already."""

@@ -62,7 +62,7 @@ class Snapshots:
     def __init__(self, out: Path, queries: Limits, pages: Limits, remote: Order | None = None):
         self.out, self.remote = out, remote
         self.limits = (queries, pages)
-        self.retired: list[Callable[[Snapshot], None]] = []
+        self.prepare: Callable[[Snapshot], None] = lambda _: None  # what a new snapshot is given before it is in service
         self.swaps = 0
         self.tallies = {"queries": Tally(), "pages": Tally()}
         self._nursery = Nursery()
@@ -133,6 +133,7 @@ class Snapshots:
             version = folder.name if folder else ""
             modified = folder.stat().st_mtime if folder else 0.0
             fresh = Snapshot(version, pools[0], pools[1], modified, lock)
+            self.prepare(fresh)
             await fresh.start()
             old, self._current = self._current, fresh
             if old:
@@ -147,8 +148,6 @@ class Snapshots:
         self.leave(old)
 
     async def _end(self, snapshot: Snapshot) -> None:
-        for tell in self.retired:
-            tell(snapshot)
         await snapshot.close()
         try:
             removed = remove_unused(self.out)

@@ -76,6 +76,18 @@ _KEYWORDS |= set(
 _FUSED = re.compile(r"FILTER|HAVING|BY|ASC|DESC|NOT|EXISTS", re.IGNORECASE)
 
 
+# What is so short cannot pass the limits, so that nothing has to be counted; the words need a closer look.
+_LIMITED = re.compile(r"limit|values", re.IGNORECASE)
+_LAST_LIMIT = re.compile(r"}\s*LIMIT\s+(\d{1,18})\s*\Z", re.IGNORECASE)
+SMALL, SMALL_SIGNS = 600, 38
+_ODD_WORD = re.compile(r"from|exists|<<|\\", re.IGNORECASE)
+_SIMPLE_HEAD = re.compile(
+    r"\s*(?:PREFIX\s+[\w-]*:\s*<[^<>\"{}|^`\s]*>\s*)*(?P<form>SELECT|ASK|CONSTRUCT|DESCRIBE)"
+    r"(?:\s+(?:DISTINCT|REDUCED))?(?:\s*(?P<star>\*)|(?=[\s?$({<]))",
+    re.IGNORECASE,
+)
+
+
 class Refusal(Exception):
     """A query that is not answered: kind, detail, position.
 
@@ -164,6 +176,8 @@ def prepare(
         Refusal: `update`, `service`, `depth`, `too_complex` or `unknown_graph`.
     """
     _refuse_service(text)
+    if small := _small(text):
+        return small
     found = [token for token in tokens(text) if token.kind != "comment"]
     doubtful = _measure(text, found, limits or TextLimits())
     form, star, froms = _header(found)
@@ -174,6 +188,17 @@ def prepare(
     if doubtful or "exists" not in text.lower():
         return Prepared(text, form, (), star)
     return Prepared(*_rewritten(text, found, form), star)
+
+
+def _small(text: str) -> Prepared | None:
+    """Make a text ready that is too short and simple to pass a limit and has nothing to rewrite; None where it is not."""
+    if len(text) > SMALL or max(map(text.count, "{([,;./|!-+^ \n")) > SMALL_SIGNS or _ODD_WORD.search(text):
+        return None
+    head = _SIMPLE_HEAD.match(text)
+    if head is None:
+        return None
+    star = head.span("star") if head["star"] and head["form"].upper() == "SELECT" else None
+    return Prepared(text, head["form"].upper(), (), star)
 
 
 def normalized(text: str) -> str:
@@ -210,6 +235,10 @@ def limit_rows(prepared: Prepared, most: int) -> tuple[str, int]:
     if not most or prepared.form != "SELECT":
         return prepared.text, 0
     text, depth, values, limit = prepared.text, 0, len(prepared.text), -1
+    if not _LIMITED.search(text):
+        return f"{text}\nLIMIT {most}", most
+    if (last := _LAST_LIMIT.search(text)) and int(last[1]) <= most:
+        return text, 0
     outer = []
     for token in tokens(text):
         depth += (token.text in {"{", "(", "["}) - (token.text in {"}", ")", "]"})
@@ -252,11 +281,14 @@ def _place(text: str, start: int) -> tuple[int, int]:
 
 def _header(found: list[Token]) -> tuple[str, tuple[int, int] | None, list[Token]]:
     """Return the form, the place of its `*`, and the names behind FROM; nothing where the text does not begin like a query."""
-    form, star, froms = "", None, list[Token]()
+    form, star, froms, depth = "", None, list[Token](), 0
     for i, token in enumerate(found):
         word = token.text.upper() if token.kind == "word" else ""
-        if token.text == "{":
+        depth += (token.text == "{") - (token.text == "}")
+        if depth == 1 and token.text == "{" and (form != "CONSTRUCT" or found[i - 1].text.upper() != "CONSTRUCT"):
             break
+        if depth or token.text == "}":
+            continue  # the template of CONSTRUCT, which stands before FROM
         if not form and word and word not in {"BASE", "PREFIX", "VERSION"}:
             if word not in _FORMS:
                 break

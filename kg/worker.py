@@ -218,7 +218,7 @@ class LocalEngine:
             return (store or self.store).query(
                 text,
                 base_iri=BASE,
-                prefixes=PREFIXES,
+                prefixes={p: iri for p, iri in PREFIXES.items() if p + ":" in text},
                 default_graph=default,  # type: ignore[arg-type]
                 named_graphs=named,  # type: ignore[arg-type]
             )

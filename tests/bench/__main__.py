@@ -1,0 +1,63 @@
+"""`python -m tests.bench [--sizes 1e5,1e6,1e7]`: run everything, print the tables, and write them to build/bench.md."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+
+from kg.paths import DEFAULT_OUT
+from tests.bench import building
+from tests.bench.answering import Answering
+from tests.bench.data import CACHE, prepared, say
+from tests.bench.engines import NAMES
+from tests.bench.report import Row, machine, table
+
+INTRODUCTION = """Medians of repetitions that take turns (A B A B …; the first does not count); every answer is checked before
+its time counts. Figures of one machine at one time: what holds elsewhere are the ratios. `engine` is pyoxigraph in the process of
+the bench, on the same store, from the query's text to the bytes of its JSON; `empty answer` is a FastAPI application with one
+route that returns an empty response, served by uvicorn with uvloop and httptools. A dash: not measured, see the notes."""
+
+
+def main() -> int:
+    """Measure; return 1 where something that is ours failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--sizes", default="1e5,1e6,1e7", help="triples of the synthetic graphs, with commas between")
+    parser.add_argument("--no-building", action="store_true", help="leave out the steps of a build")
+    arguments = parser.parse_args()
+    parts = ["# Bench", machine(), INTRODUCTION]
+    failed = False
+    if not arguments.no_building:
+        say("the steps of a build")
+        rows = building.rows()
+        parts += ["## Building", table(rows, [])]
+    for size in [int(float(text)) for text in arguments.sizes.split(",") if text]:
+        answering = Answering(prepared(size))
+        answering.run()
+        data = answering.data
+        parts.append(f"## Answering: {data.triples:,} triples in {data.plans} plans")
+        parts.append(table(answering.rows, list(NAMES.values())))
+        parts.append("\n".join(f"- {note}" for note in answering.notes))
+        failed |= any(_failed(row) for row in answering.rows)
+        print("\n" + "\n\n".join(parts[-3:]) + "\n", flush=True)
+        del answering
+    _written("\n\n".join(parts) + "\n")
+    return int(failed)
+
+
+def _failed(row: Row) -> bool:
+    return isinstance(row.ours, str) or isinstance(row.other, str)
+
+
+def _written(text: str) -> None:
+    DEFAULT_OUT.mkdir(exist_ok=True)
+    path = DEFAULT_OUT / "bench.md"
+    path.write_text(text, encoding="utf-8")
+    print("\n" + text)
+    used = sum(file.stat().st_size for file in CACHE.rglob("*") if file.is_file())
+    free = shutil.disk_usage(CACHE).free
+    print(f"also in {path.name}; graphs and environments stay in {CACHE} ({used / 1e9:.1f} GB, {free / 1e9:.0f} GB are free)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Hostile inputs for the HTTP server: `python -m tests.hostile` starts one and tells what it withstands."""
