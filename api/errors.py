@@ -72,7 +72,11 @@ def respond(request: Request, error: Exception) -> Response:
         return error_response(request, error.kind, error.near, **error.values)
     if isinstance(error, QueryFailed):
         limit = settings_of(request).result_bytes
-        return error_response(request, error.kind, detail=error.detail, line=error.line, column=error.column, limit=limit)
+        detail = error.detail
+        if error.kind == "unavailable":
+            logger.warning("%s", error)
+            detail = "" if settings_of(request).endpoint else detail  # it names a server that is nobody's business
+        return error_response(request, error.kind, detail=detail, line=error.line, column=error.column, limit=limit)
     return _http(request, error) if isinstance(error, HTTPException) else _unexpected(request, error)
 
 

@@ -56,7 +56,7 @@ PLAN_FINDINGS = """SELECT ?finding ?text ?kind {
   ?finding pg:inPlan <%s> ; pg:description ?text ; pg:findingKind/rdfs:label ?kind
   FILTER(LANG(?text) = "%s" && LANG(?kind) = "%s")
 } ORDER BY ?finding"""
-SUPERCLASSES = "SELECT ?above { VALUES ?c { %s } ?c rdfs:subClassOf+ ?above FILTER(?above != ?c) }"
+SUPERCLASSES = "{ <%s> rdfs:subClassOf+ ?above FILTER(?above != <%s>) }"  # Virtuoso wants to know where a path begins
 # A thing with the parts that lie below its own address: a statement's budget, evidence and the evidence's selectors.
 DESCRIPTION = """CONSTRUCT { ?s ?p ?o } WHERE {
   { VALUES ?s { <%(iri)s> } ?s ?p ?o }
@@ -286,7 +286,8 @@ async def _own_types(request: Request, types: list[str]) -> list[str]:
     """Return the types that are not a superclass of another: a project, not also a commitment and a statement."""
     if not types:
         return []
-    above = await rows(pages_of(request), SUPERCLASSES % " ".join(f"<{t}>" for t in types))
+    found = " UNION ".join(SUPERCLASSES % (t, t) for t in types if quotable(t))
+    above = await rows(pages_of(request), f"SELECT ?above {{ {found} }}")
     implied = {row["above"].value for row in above}
     return sorted(t for t in types if t not in implied) or sorted(types)
 

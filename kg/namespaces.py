@@ -69,6 +69,11 @@ def item_iri(plan: str, item: str) -> URIRef:
     return ID[f"plan/{plan}/{item}"]
 
 
+def count_iri(plan: str, cls: URIRef) -> URIRef:
+    """Address of how many things of a class a plan's graph describes: `…/count/Problem`."""
+    return item_iri(plan, f"count/{cls.removeprefix(str(PG))}")
+
+
 def thing_iri(kind: str, key: str) -> URIRef:
     """Address of a shared thing: kind is territory, place, institution, organization, fund, issue, dimension …"""
     return ID[f"{kind}/{key}"]

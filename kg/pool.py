@@ -478,6 +478,7 @@ class Pool:
         answer.started = asyncio.get_running_loop().time()
         self._running.add(answer)
         if answer.long:
+            self.tally.long += 1
             worker.lower()
         assert worker.transport
         worker.transport.write(answer.query.packed())

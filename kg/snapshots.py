@@ -21,7 +21,7 @@ from kg.pool import Limits, Pool, QueryFailed, Tally
 from kg.store import current_store, lock_file, remove_unused
 
 logger = logging.getLogger(__name__)
-WATCH_SECONDS = 0.5
+WATCH_SECONDS, REMOTE_WATCH_SECONDS = 0.5, 15.0
 
 
 @dataclass(eq=False)
@@ -124,13 +124,13 @@ class Snapshots:
         """
         async with self._reloading:
             folder = None if self.remote else current_store(self.out).resolve()
-            if self._current and (folder is None or folder.name == self._current.version):
+            version = folder.name if folder else await asyncio.to_thread(self._remote_version)
+            if self._current and version == self._current.version:
                 return False
             lock = lock_file(folder) if folder else None
             order = self.remote or Order(store=str(folder), memory=self.limits[0].memory)
             tallies = self.tallies.values()
             pools = [Pool(order, limits, self._nursery, tally) for limits, tally in zip(self.limits, tallies, strict=True)]
-            version = folder.name if folder else ""
             modified = folder.stat().st_mtime if folder else 0.0
             fresh = Snapshot(version, pools[0], pools[1], modified, lock)
             self.prepare(fresh)
@@ -142,6 +142,17 @@ class Snapshots:
                 self._retire(old)
             return True
 
+    def _remote_version(self) -> str:
+        """Ask the other server which data it has; empty when it does not say, or is away."""
+        from kg.remote import Remote, RemoteError
+
+        assert self.remote
+        try:
+            return Remote(self.remote.endpoint, self.remote.user, self.remote.password, timeout=5).version()
+        except RemoteError as error:
+            logger.warning("%s does not say which data it has: %s", self.remote.endpoint, error)
+            return ""
+
     def _retire(self, old: Snapshot) -> None:
         old.retired = True
         old.users += 1
@@ -149,6 +160,8 @@ class Snapshots:
 
     async def _end(self, snapshot: Snapshot) -> None:
         await snapshot.close()
+        if self.remote:
+            return
         try:
             removed = remove_unused(self.out)
         except OSError as error:
@@ -160,7 +173,7 @@ class Snapshots:
         """Look every now and then whether a build has put something new into service."""
         told = ""
         while True:
-            await asyncio.sleep(WATCH_SECONDS)
+            await asyncio.sleep(REMOTE_WATCH_SECONDS if self.remote else WATCH_SECONDS)
             try:
                 await self.reload()
                 told = ""

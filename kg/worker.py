@@ -16,7 +16,9 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -26,7 +28,7 @@ from isal import isal_zlib
 
 from kg.frames import DATA, END, ERROR, FRAME, HEAD, READY, Order, Query, frame, told
 from kg.namespaces import BASE, PREFIXES
-from kg.sparql import Prepared, Refusal, limit_rows, prepare, star_columns, syntax_refusal
+from kg.sparql import Refusal, limit_rows, prepare, star_columns, syntax_refusal
 from kg.store import open_store
 
 CHUNK = 64 * 1024
@@ -39,6 +41,7 @@ RESULTS |= {"csv": ox.QueryResultsFormat.CSV, "tsv": ox.QueryResultsFormat.TSV}
 GRAPHS = {"turtle": ox.RdfFormat.TURTLE, "ntriples": ox.RdfFormat.N_TRIPLES, "jsonld": ox.RdfFormat.JSON_LD}
 GRAPHS |= {"rdfxml": ox.RdfFormat.RDF_XML, "nquads": ox.RdfFormat.N_QUADS, "trig": ox.RdfFormat.TRIG}
 Results = ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples
+_NOTHING = ox.Store()
 _PREFIXED = {"turtle", "trig", "rdfxml"}
 # What stands between two rows, less what only looks like it: in JSON a quote after it ends a text whose value ends so.
 _ROW_MARKS = {"json": (b'}},{"', b'}},{"}', b'}},{",'), "xml": (b"</result>",), "tsv": (b"\n",)}
@@ -73,8 +76,8 @@ class FrameWriter:
         Refusal: the answer is larger than the query's `max_bytes`.
     """
 
-    def __init__(self, pipe: socket.socket, query: Query):
-        self.pipe, self.query = pipe, query
+    def __init__(self, pipe: socket.socket, query: Query, is_ours: bool = True):
+        self.pipe, self.query, self.is_ours = pipe, query, is_ours
         self.left = query.max_bytes
         self.buffer = bytearray()
         self.coder: Coder | None = None
@@ -84,7 +87,7 @@ class FrameWriter:
     def begin(self, kind: str, format_: str, variables: list[str]) -> None:
         """Remember what the head will say; it is sent with the first bytes."""
         self.head = (kind, format_, variables)
-        self.rows = Rows(format_ if kind == "solutions" else "")
+        self.rows = Rows(format_ if kind == "solutions" else "", self.is_ours)
 
     def write(self, data: bytes) -> int:
         """Take bytes, and pass them on by the chunk."""
@@ -104,7 +107,7 @@ class FrameWriter:
     def end(self, cut_at: int = 0) -> None:
         """Send what is left, and the end. `cut_at`: how many rows an answer has that was cut; 0 when none was asked for."""
         self.rows.count(bytes(self.buffer))
-        rows = self.rows.total(empty=self.buffer.endswith(b'"bindings":[]}}'))
+        rows = self.rows.total()
         cut = 0 < cut_at <= rows
         self.rows = Rows("")  # all are counted
         rest = _remarked(self.head[1], bytes(self.buffer), cut_at) if cut else bytes(self.buffer)
@@ -125,10 +128,10 @@ class FrameWriter:
 
 
 class Rows:
-    """Counts the rows of a serialized answer as it passes by in chunks."""
+    """Counts the rows of a serialized answer as it passes by in chunks; one that is not ours may have blanks anywhere."""
 
-    def __init__(self, format_: str):
-        self.format = format_
+    def __init__(self, format_: str, is_ours: bool = True):
+        self.format, self.is_ours = format_, is_ours
         self.marks, self.quotes, self.tail = 0, 0, b""
 
     def count(self, data: bytes) -> None:
@@ -138,14 +141,14 @@ class Rows:
             self.marks += sum(part.count(b"\n") for part in parts[self.quotes % 2 :: 2])
             self.quotes += len(parts) - 1
         elif self.format in _ROW_MARKS:  # a mark that two chunks share is in the tail and the data together
-            seen = self.tail + data
+            seen = self.tail + (data if self.is_ours else data.translate(None, b" \r\n\t"))
             self.marks += self._marks(seen) - self._marks(self.tail)
-            self.tail = seen[-8:]
+            self.tail = seen[-20:]
 
-    def total(self, empty: bool) -> int:
+    def total(self) -> int:
         """Return the rows: JSON has one more than marks between them unless it is empty, CSV and TSV a line of headings."""
         if self.format == "json":
-            return self.marks + (not empty)
+            return self.marks + (b'"bindings":[]' not in self.tail)
         return max(self.marks - (self.format in {"csv", "tsv"}), 0)
 
     def _marks(self, data: bytes) -> int:
@@ -155,8 +158,8 @@ class Rows:
 
 def _remarked(format_: str, end: bytes, rows: int) -> bytes:
     """Return the end of a cut answer with a remark, where its format has room for it: a member in JSON, a comment in XML."""
-    if format_ == "json" and end.endswith(b"}"):
-        return end[:-1] + b',"cut":{"rows":%d}}' % rows
+    if format_ == "json" and end.rstrip().endswith(b"}"):
+        return end.rstrip()[:-1] + b',"cut":{"rows":%d}}' % rows
     return end + (b"<!-- cut: %d rows -->" % rows if format_ == "xml" else b"")
 
 
@@ -171,7 +174,6 @@ class LocalEngine:
 
     def __init__(self, folder: Path):
         self.store = open_store(folder)
-        self.nothing = ox.Store()
 
     def answer(self, query: Query, sink: FrameWriter) -> None:
         """Write the answer to a query.
@@ -180,9 +182,8 @@ class LocalEngine:
             Refusal: any of its kinds.
         """
         own_dataset = query.default_graphs is None and query.named_graphs is None
-        prepared = prepare(query.text, self._has_graph if own_dataset else None, prefixes=PREFIXES, base=BASE)
-        text, cut_at = limit_rows(prepared, query.max_rows)
-        results = self._run(self._with_columns(text, query, prepared), query)
+        text, cut_at = _prepared(query, self._has_graph if own_dataset else None)
+        results = _run(self.store, text, query)
         is_graph = isinstance(results, ox.QueryTriples)
         kind = "graph" if is_graph else "solutions" if isinstance(results, ox.QuerySolutions) else "boolean"
         name = query.graphs if is_graph else query.results
@@ -196,36 +197,11 @@ class LocalEngine:
             results.serialize(file, RESULTS[name])
         sink.end(cut_at)
 
-    def _with_columns(self, text: str, query: Query, prepared: Prepared) -> str:
-        """Name the columns of `SELECT *` in the order of the query: the engine would sort them."""
-        if prepared.star is None:
-            return text
-        found = self._run(text, query, self.nothing)
-        assert isinstance(found, ox.QuerySolutions)
-        return star_columns(text, prepared.star, [v.value for v in found.variables])
-
     def _has_graph(self, name: str) -> bool:
         try:
             return self.store.contains_named_graph(ox.NamedNode(name))
         except ValueError:
             return False
-
-    def _run(self, text: str, query: Query, store: ox.Store | None = None) -> Results:
-        default, named = _graphs(query.default_graphs), _graphs(query.named_graphs)
-        if default is not None or named is not None:  # a dataset of the protocol replaces the whole of it
-            default, named = default or [], named or []
-        try:
-            return (store or self.store).query(
-                text,
-                base_iri=BASE,
-                prefixes={p: iri for p, iri in PREFIXES.items() if p + ":" in text},
-                default_graph=default,  # type: ignore[arg-type]
-                named_graphs=named,  # type: ignore[arg-type]
-            )
-        except SyntaxError as error:
-            if text != query.text:  # the error is to be told by the place in what was asked
-                return self._run(query.text, query, store)
-            raise syntax_refusal(query.text, str(error)) from error
 
 
 class RemoteEngine:
@@ -240,8 +216,9 @@ class RemoteEngine:
         """Pass the query on and its answer back; raises Refusal."""
         from kg.remote import RemoteError
 
-        prepared = prepare(query.text, None, prefixes=PREFIXES, base=BASE)
-        text, cut_at = limit_rows(prepared, query.max_rows)
+        _run(_NOTHING, query.text, query)  # our own parser tells best where an error is
+        is_sorted = "order" in query.text.lower()  # Virtuoso takes no LIMIT above 10,000 there
+        text, cut_at = _prepared(replace(query, max_rows=0) if is_sorted else query, None)
         try:
             reply = self.remote.ask(
                 text,
@@ -258,6 +235,35 @@ class RemoteEngine:
         except RemoteError as error:
             raise Refusal(error.kind, error.detail, error.line, error.column) from error
         sink.end(cut_at)
+
+
+def _prepared(query: Query, known_graph: Callable[[str], bool] | None) -> tuple[str, int]:
+    """Return the text for the engine, and the number of rows that it was limited to, 0 where it was not."""
+    prepared = prepare(query.text, known_graph, prefixes=PREFIXES, base=BASE)
+    text, cut_at = limit_rows(prepared, query.max_rows)
+    if prepared.star is None:
+        return text, cut_at
+    found = _run(_NOTHING, text, query)  # tells the columns of `SELECT *`, which the engine would sort
+    assert isinstance(found, ox.QuerySolutions)
+    return star_columns(text, prepared.star, [v.value for v in found.variables]), cut_at
+
+
+def _run(store: ox.Store, text: str, query: Query) -> Results:
+    default, named = _graphs(query.default_graphs), _graphs(query.named_graphs)
+    if default is not None or named is not None:  # a dataset of the protocol replaces the whole of it
+        default, named = default or [], named or []
+    try:
+        return store.query(
+            text,
+            base_iri=BASE,
+            prefixes={name: iri for name, iri in PREFIXES.items() if name + ":" in text},
+            default_graph=default,  # type: ignore[arg-type]
+            named_graphs=named,  # type: ignore[arg-type]
+        )
+    except SyntaxError as error:
+        if text != query.text:  # the error is to be told by the place in what was asked
+            return _run(store, query.text, query)
+        raise syntax_refusal(query.text, str(error)) from error
 
 
 def _graphs(names: list[str] | None) -> list[ox.NamedNode] | None:
@@ -282,7 +288,7 @@ def serve_queries(pipe: socket.socket, order: Order, isolated: bool) -> None:
 def answer(engine: LocalEngine | RemoteEngine, query: Query, pipe: socket.socket) -> None:
     """Run the query and write its frames; a refusal is an answer too."""
     try:
-        engine.answer(query, FrameWriter(pipe, query))
+        engine.answer(query, FrameWriter(pipe, query, isinstance(engine, LocalEngine)))
     except Refusal as refusal:
         pipe.sendall(frame(ERROR, json.dumps(refusal.told).encode()))
     except (ValueError, OSError, RuntimeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 
 from rdflib import Graph, Literal, URIRef
@@ -10,7 +11,7 @@ from rdflib.namespace import DCTERMS, PROV, RDF, RDFS, XSD
 from kg.gazetteer import Gazetteer
 from kg.graph.literals import both, decimal_literal, es, year_literal
 from kg.issues import Issues
-from kg.namespaces import OA, PG, RFC5147, item_iri, plan_iri, thing_iri
+from kg.namespaces import OA, PG, RFC5147, VOID, count_iri, item_iri, plan_graph, plan_iri, thing_iri
 from kg.ontology import Ontology
 from kg.records import LINKS, Budget, Figure, Partner, Record, Statement, Target
 from kg.text import shorten
@@ -30,12 +31,13 @@ class PlanGraph:
         self._dimensions = {a.name: a.dimension for a in record.axes}
 
     def make(self) -> Graph:
-        """Return the graph: plan, document, statements with their evidence, figures."""
+        """Return the graph: plan, document, statements with their evidence, figures; and how many there are of each class."""
         self._plan()
         for statement in self.record.statements:
             self._statement(statement)
         for figure in self.record.figures:
             self._figure(figure)
+        self._counts()
         return self.graph
 
     def _add(self, subject: URIRef, predicate: URIRef, value: URIRef | Literal | None) -> None:
@@ -211,3 +213,30 @@ class PlanGraph:
         for key in ("line", "raw", "subject", "value", "unit", "year"):
             self._keyed(node, f"figures.{key}", getattr(figure, key))
         self._keyed(node, "page", figure.page)
+
+    # ------------------------------------------------------------------ how many there are
+
+    def _counts(self) -> None:
+        """Tell how many things of each class the graph describes, as VoID tells it of a data set."""
+        graph = plan_graph(self.record.plan)
+        counted = Counter(URIRef(str(cls)) for cls in self.graph.objects(None, RDF.type) if str(cls).startswith(str(PG)))
+        self._add(graph, RDF.type, VOID.Dataset)
+        both(
+            self.graph,
+            graph,
+            self._plan_label("Grafo del plan de gobierno de"),
+            self._plan_label("Graph of the government plan of"),
+        )
+        self._add(graph, DCTERMS.subject, self.plan)
+        for cls, number in counted.items():
+            self._count(graph, cls, number)
+
+    def _count(self, graph: URIRef, cls: URIRef, number: int) -> None:
+        node = count_iri(self.record.plan, cls)
+        spanish, english = (self.ontology.label(cls, language) for language in ("es", "en"))
+        self._typed(node, PG.Count)
+        self._add(node, RDF.type, VOID.Dataset)
+        both(self.graph, node, f"Cuenta de «{spanish}»: {number}", f"Count of “{english}”: {number}")
+        self._add(node, VOID["class"], cls)
+        self._add(node, VOID.entities, Literal(number, datatype=XSD.integer))
+        self._add(graph, VOID.classPartition, node)

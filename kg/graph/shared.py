@@ -53,6 +53,8 @@ def issues_graph(issues: Issues) -> Graph:
         graph.add((node, PG.dimension, thing_iri("dimension", issue.dimension)))
         if issue.mef_function:
             graph.add((node, PG.mefFunction, Literal(issue.mef_function)))
+        for upper in _chain(issue.id, issue_parents):
+            graph.add((node, SKOS.broaderTransitive, thing_iri("issue", upper)))
         if issue.broader:
             graph.add((node, SKOS.broader, thing_iri("issue", issue.broader)))
             graph.add((thing_iri("issue", issue.broader), SKOS.narrower, node))
