@@ -33,6 +33,7 @@ HEADERS = {
     "referrer-policy": "strict-origin-when-cross-origin",
 }
 _RAW = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+_FOR_DATA = [header for header in _RAW if header[0] in {b"access-control-allow-origin", b"x-content-type-options"}]
 _FOR_SCRIPTS = (b"access-control-expose-headers", _EXPOSED.encode())
 _HARMLESS_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
 
@@ -66,8 +67,7 @@ class Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 raw = list(message.get("headers", ()))
-                given = {header for header, _ in raw}
-                raw += [header for header in _RAW if header[0] not in given]
+                raw += _FOR_DATA if message.get("is_data") else _missing(raw)
                 raw.append((b"x-request-id", name))
                 if b"origin" in headers:
                     raw.append(_FOR_SCRIPTS)
@@ -108,6 +108,11 @@ class Envelope:
         finally:
             if snapshot:
                 self.snapshots.leave(snapshot)
+
+
+def _missing(raw: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    given = {header for header, _ in raw}
+    return [header for header in _RAW if header[0] not in given]
 
 
 def _route(path: str) -> str:

@@ -46,8 +46,8 @@ class AccessLog:
             self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
             self.flush()
         when = f'"time": "{self._stamp}.{int(now * 1000) % 1000:03d}Z", "level": "info", "logger": "kg.access"'
-        what = f'"request": "{request}", "method": {json.dumps(method)}, "route": "{route}", "status": {status}'
-        rest = "".join(f', "{name}": {json.dumps(value)}' for name, value in more.items())
+        what = f'"request": "{request}", "method": "{method}", "route": "{route}", "status": {status}'
+        rest = "".join(f', "{name}": {value if isinstance(value, int) else json.dumps(value)}' for name, value in more.items())
         self._lines.append(f'{{{when}, {what}, "ms": {seconds * 1000:.1f}, "bytes": {sent}{rest}}}')
         if len(self._lines) >= FLUSH_LINES:
             self.flush()

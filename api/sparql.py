@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from email.message import Message
 from email.utils import formatdate
 from hashlib import blake2b
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from rdflib import RDF, Graph, URIRef
 from starlette.requests import ClientDisconnect, Request
@@ -107,7 +107,10 @@ async def read_request(request: Request) -> Asked:
     Raises:
         Refused: `update`, `media_type`, `encoding`, or `too_long`.
     """
-    pairs = parse_pairs(request.scope["query_string"])
+    encoded = request.scope["query_string"]
+    if request.method != "POST" and encoded.startswith(b"query=") and b"&" not in encoded and b";" not in encoded:
+        return Asked([_unquoted(encoded[6:])], [], [], None)
+    pairs = parse_pairs(encoded)
     if request.method == "POST":
         content_type, charset = _content_type(request.headers.get("content-type", ""))
         if charset not in {"utf-8", "utf8", "us-ascii"}:
@@ -129,6 +132,13 @@ async def read_request(request: Request) -> Asked:
 
     formats = all_of("format")
     return Asked(all_of("query"), all_of("default-graph-uri"), all_of("named-graph-uri"), formats[-1] if formats else None)
+
+
+def _unquoted(encoded: bytes) -> str:
+    try:
+        return unquote_plus(encoded.decode("ascii"), errors="strict")
+    except ValueError as error:
+        raise Refused("encoding") from error
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -161,7 +171,7 @@ async def _answer(request: Request, asked: Asked) -> Response:
     results, graphs = answer_formats(_header(request, b"accept"), asked.format)
     if results is None and graphs is None:
         raise Refused("format", offers=listed((*RESULT_FORMATS, *RDF_FORMATS)))
-    if (results and results.format is HTML) or (graphs and graphs.format is HTML):
+    if any(choice is not None and choice.format is HTML for choice in (results, graphs)):
         return await _page_of(request, asked, results, graphs)
     encoding = coding(_header(request, b"accept-encoding"))
     snapshot = snapshot_of(request)
@@ -206,7 +216,7 @@ async def _sent(request: Request, asked: Asked, query: Query, key: str, mark: st
 
 def _query(request: Request, asked: Asked, results: Choice | None, graphs: Choice | None, encoding: str) -> Query:
     settings = settings_of(request)
-    as_page = HTML in {c.format for c in (results, graphs) if c}
+    as_page = any(choice is not None and choice.format is HTML for choice in (results, graphs))
     return Query(
         asked.queries[0],
         _serialization(results, "json"),
@@ -261,7 +271,7 @@ class Whole(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send it; to HEAD without the body."""
-        await send({"type": "http.response.start", "status": 200, "headers": self.kept.headers})
+        await send({"type": "http.response.start", "status": 200, "headers": self.kept.headers, "is_data": True})
         await send({"type": "http.response.body", "body": self.kept.body if scope["method"] != "HEAD" else b""})
 
 

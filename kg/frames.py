@@ -3,9 +3,9 @@
 A frame is one byte that says its kind, four bytes of length (big-endian), and the payload.
 
     READY  {"pid": int, "isolated": bool}                             once, when the process can answer
-    HEAD   {"kind": "solutions"|"boolean"|"graph", "format": name, "variables": [...], "encoding": ""|"gzip"|"zstd"}
+    HEAD   words: solutions, boolean or graph; format; - or gzip or zstd; names of the columns
     DATA   bytes of the serialized answer, compressed if the head says so
-    END    {"rows": int, "bytes": int, "cut": bool}                   the answer is complete
+    END    words: rows, bytes before compression, 1 if it was cut     the answer is complete
     ERROR  {"kind": ..., "detail": ..., "line": int, "column": int}   instead of the rest; line and column are 1-based, 0 unknown
 """
 
@@ -20,7 +20,7 @@ READY, HEAD, DATA, END, ERROR = b"R", b"H", b"D", b"E", b"X"
 FRAME = struct.Struct(">cI")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Query:
     """A query and how to answer it.
 
@@ -42,13 +42,13 @@ class Query:
 
     def packed(self) -> bytes:
         """Return the query as a frame."""
-        payload = json.dumps(self.__dict__).encode()
+        payload = json.dumps([getattr(self, name) for name in self.__slots__]).encode()
         return FRAME.pack(b"Q", len(payload)) + payload
 
     @staticmethod
     def unpacked(payload: bytes) -> Query:
         """Read the payload of a query's frame."""
-        return Query(**json.loads(payload))
+        return Query(*json.loads(payload))
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ class Order:
 def frame(kind: bytes, payload: bytes) -> bytes:
     """Return a frame."""
     return FRAME.pack(kind, len(payload)) + payload
+
+
+def words(kind: bytes, *values: object) -> bytes:
+    """Return a frame with words that hold no blank."""
+    return frame(kind, " ".join(map(str, values)).encode())
 
 
 def told(kind: bytes, /, **values: object) -> bytes:

@@ -27,10 +27,11 @@ from kg.sparql import safe_order
 logger = logging.getLogger(__name__)
 START_SECONDS = 20.0
 TICK = 0.02  # seconds between two looks at the clock
-HELD_BACK = 256 * 1024  # bytes of an answer that are waited for, so that a failure can still be told properly
+HELD_BACK = 2 * 1024 * 1024  # bytes of an answer that are waited for, so that a failure can still be told properly
 AHEAD = 4 * 1024 * 1024  # bytes of an answer that are kept for a client that reads slowly
 HASTE = 0.3  # part of `long_seconds` that a query gets whose client has long ones already
 KNOWN = 500  # texts of long queries that are remembered, to go to the long lane at once
+PROCESSES = 8  # times `workers`: so many processes may there be at most
 RECOVERIES = 3  # workers that may fail to start, one after the other, before those who wait are told
 
 
@@ -230,14 +231,12 @@ class Answer:
             if self.kept < HELD_BACK and not self.delivered:
                 return
         elif kind == HEAD:
-            head = json.loads(payload)
-            self.kind, self.format, self.encoding = head["kind"], head["format"], head["encoding"]
-            self.variables = head["variables"]
+            self.kind, self.format, encoding, *self.variables = payload.decode().split(" ")
+            self.encoding = "" if encoding == "-" else encoding
             return
         elif kind == END:
-            end = json.loads(payload)
-            self.rows, self.size, self.cut = end["rows"], end["bytes"], end["cut"]
-            self.whole = True
+            self.rows, self.size, cut = map(int, payload.split())
+            self.cut, self.whole = bool(cut), True
             self.pool.finished(self, None)
         else:
             assert kind == ERROR
@@ -522,12 +521,15 @@ class Pool:
         return client in self._parked.lines or any(a.long and a.client == client for a in self._running)
 
     def _demote(self, answer: Answer) -> None:
-        """Move a query to the long lane; where that is full it waits, or breaks off if its client has a part of it already."""
+        """Move a query to the long lane; where that is full it waits, unless its client has a part of the answer already."""
         assert answer.worker
         if self._may_be_long(answer.client):
             answer.long = True
             self.tally.long += 1
             answer.worker.lower()
+        elif answer.delivered and len(self._all) < PROCESSES * self.limits.workers:
+            answer.long = True  # it cannot begin anew: one more long query than there should be
+            self.tally.long += 1
         elif answer.delivered or len(self._parked) >= self.limits.queue:
             self.fail(answer, QueryFailed("overload"))
         else:

@@ -305,7 +305,7 @@ def test_a_client_that_leaves_frees_its_worker(out):
     environment = {
         "KG_OUT": str(out),
         "KG_WORKERS": "1",
-        "KG_RESULT_BYTES": "1000000",
+        "KG_RESULT_BYTES": "9000000",
         "KG_QUESTIONS": str(out / "questions"),
         "PYTHONPATH": str(ROOT),
     }
