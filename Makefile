@@ -5,7 +5,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PORT   ?= 8000
 
-.PHONY: help install serve build test check format bench soak lock clean
+
+.PHONY: help install serve build test check format bench hostile soak lock clean
 
 help:                ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -43,6 +44,9 @@ format: install      ## format the code
 
 bench: install       ## measured ratios, side by side in one run
 	@$(BIN)/python -m tests.bench
+
+hostile: install     ## hundreds of hostile inputs against a server of its own
+	@$(BIN)/python -m tests.hostile
 
 soak: install        ## ten minutes of mixed load, with swaps of the data and killed processes
 	@$(BIN)/python -m tests.soak

@@ -7,6 +7,7 @@ what it lacks. A sweep looks at all connections a few times a second, so that a 
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import resource
 from contextlib import suppress
@@ -111,8 +112,9 @@ class Connection(HttpToolsProtocol):
         """Answer with a status and close."""
         if self.transport.is_closing():
             return
-        body = (text or STATUS_LINE[status].decode().strip().partition(" ")[2]).encode()
-        head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        title = STATUS_LINE[status].decode().strip().split(" ", 2)[2]
+        body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": text or title}).encode()
+        head = b"content-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
         self.transport.write(STATUS_LINE[status] + head + body)
         self.transport.close()
 

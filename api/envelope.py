@@ -6,12 +6,14 @@ import logging
 import random
 import re
 import time
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from api import sparql
@@ -97,6 +99,9 @@ class Envelope:
         if self.limiter and not self.limiter.hit(self.rate, client_of(scope)):
             await respond(Request(scope, receive), Refused("rate", rate=self.settings.rate))(scope, receive, send)
             return
+        if len(scope["path"]) > 1 and scope["path"].endswith("/") and scope["path"] not in sparql.PATHS:
+            await _without_slash(scope)(scope, receive, send)
+            return
         snapshot = scope["snapshot"] = self.snapshots.take() if self.snapshots.in_service else None
         try:
             if scope["path"] in sparql.PATHS:
@@ -108,6 +113,13 @@ class Envelope:
         finally:
             if snapshot:
                 self.snapshots.leave(snapshot)
+
+
+def _without_slash(scope: Scope) -> Response:
+    """Send a client to the address without the slash at its end, by an address that names no host."""
+    path = "/" + quote(scope["path"].strip("/"), safe="/:@!$&'()*+,;=~")
+    query = scope["query_string"].decode("latin-1")
+    return Response(status_code=308, headers={"Location": path + (f"?{query}" if query else "")})
 
 
 def _missing(raw: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

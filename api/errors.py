@@ -39,7 +39,8 @@ def error_response(request: Request, kind: str, near: list[tuple[str, str]] | No
     near: (text, address) pairs of what the client may have meant. line and column go into the problem document as numbers.
     """
     settings = settings_of(request)
-    texts = error_texts()[kind]
+    unclear = kind == "syntax" and values.get("detail") in {None, "", "–"}
+    texts = error_texts()["syntax_here" if unclear else kind]
     filled = {"detail": "", "line": 0, "column": 0, "retry": settings.retry_seconds} | values
     told: dict[str, dict[str, str]] = {
         lang: {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from email.message import Message
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 from hashlib import blake2b
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -183,7 +183,7 @@ async def _answer(request: Request, asked: Asked) -> Response:
         if kept := cache_of(snapshot).get(key):
             _remember(request.scope, kept)
             return _from_cache(request.scope, kept)
-        if mark in _header(request, b"if-none-match"):
+        if _has_it(request.scope, mark):
             return Response(status_code=304, headers=_lasting(request, mark))
     request.app.state.metrics.missed.inc()
     return await _sent(request, asked, _query(request, asked, results, graphs, encoding), key, mark)
@@ -315,9 +315,22 @@ def _remember(scope: Scope, kept: Kept) -> None:
 def _from_cache(scope: Scope, kept: Kept) -> Response:
     scope["app"].state.metrics.hit.inc()
     scope["told"] = _CACHED
-    if kept.etag in scope["headers_of"].get(b"if-none-match", b"").decode("latin-1"):
-        return NotModified(kept)
-    return Whole(kept)
+    return NotModified(kept) if _has_it(scope, kept.etag) else Whole(kept)
+
+
+def _has_it(scope: Scope, mark: str) -> bool:
+    """Tell whether the client has an answer already: by its ETag or, without one, by the time of the snapshot."""
+    headers = scope["headers_of"]
+    if b"if-none-match" in headers:
+        return mark in headers[b"if-none-match"].decode("latin-1")
+    if b"if-modified-since" not in headers or not scope["snapshot"].modified:
+        return False
+    try:
+        return parsedate_to_datetime(headers[b"if-modified-since"].decode("latin-1")).timestamp() >= int(
+            scope["snapshot"].modified
+        )
+    except (ValueError, OverflowError):
+        return False
 
 
 def _lasting(request: Request, mark: str) -> dict[str, str]:

@@ -22,16 +22,18 @@ from typing import IO, cast
 from kg.errors import KgError
 from kg.frames import DATA, END, ERROR, HEAD, READY, Order, Query, split_frames
 from kg.nursery import Nursery
+from kg.priorities import MAY_RESTORE, lower, restore
 from kg.sparql import safe_order
 
 logger = logging.getLogger(__name__)
 START_SECONDS = 20.0
-TICK = 0.02  # seconds between two looks at the clock
+TICK = 0.005  # seconds between two looks at the clock
 HELD_BACK = 2 * 1024 * 1024  # bytes of an answer that are waited for, so that a failure can still be told properly
 AHEAD = 4 * 1024 * 1024  # bytes of an answer that are kept for a client that reads slowly
-HASTE = 0.3  # part of `long_seconds` that a query gets whose client has long ones already
+HASTE = 0.1  # part of `long_seconds` that a query gets whose client has long ones already
 KNOWN = 500  # texts of long queries that are remembered, to go to the long lane at once
 PROCESSES = 8  # times `workers`: so many processes may there be at most
+SPARE = 3  # processes that stand by for those that have to be ended
 RECOVERIES = 3  # workers that may fail to start, one after the other, before those who wait are told
 
 
@@ -126,18 +128,12 @@ class Worker(asyncio.Protocol):
     def lower(self) -> None:
         """Let this process run only when no other wants to."""
         self.low = True
-        with suppress(OSError, AttributeError):
-            os.sched_setscheduler(self.pid, os.SCHED_IDLE, os.sched_param(0))
+        lower(self.pid)
 
     def restore(self) -> bool:
         """Give the process its priority back; not everybody is allowed to."""
-        if self.low:
-            try:
-                os.sched_setscheduler(self.pid, os.SCHED_OTHER, os.sched_param(0))
-            except (OSError, AttributeError):
-                return False
-            self.low = False
-        return True
+        self.low = self.low and not restore(self.pid)
+        return not self.low
 
     def _begin(self, pid: int, isolated: bool) -> None:
         self.pid, self.isolated, self.ready = pid, isolated, True
@@ -483,12 +479,16 @@ class Pool:
         worker.transport.write(answer.query.packed())
 
     def _may_begin(self, client: str) -> bool:
-        """Tell whether a client may have one more short query run: one with long queries has all places but one at most."""
+        """Tell whether a client may have one more short query run.
+
+        One with long queries has all places but one at most; the last idle process is for a client that has nothing at all.
+        """
         mine = sum(1 for a in self._running if a.client == client and not a.long)
         short = sum(1 for a in self._running if not a.long)
-        if not mine:
+        is_heavy = self._is_heavy(client)
+        if not mine and not is_heavy:
             return short <= self.limits.workers
-        return short < self.limits.workers and mine < self.limits.workers - self._is_heavy(client)
+        return len(self._idle) > 1 and short < self.limits.workers and mine < max(self.limits.workers - is_heavy, 1)
 
     def _may_be_long(self, client: str) -> bool:
         running = [a for a in self._running if a.long]
@@ -509,7 +509,7 @@ class Pool:
 
     def _look_at(self, answer: Answer, worker: Worker, seconds: float) -> None:
         """Give way to others after a moment; then move to the long lane, the sooner when the client has queries there."""
-        if not worker.low:
+        if MAY_RESTORE and not worker.low:
             worker.lower()
         if seconds >= (self.limits.long_seconds * HASTE if self._is_heavy(answer.client) else self.limits.long_seconds):
             self._known_long[answer.query.text] = None
@@ -544,9 +544,9 @@ class Pool:
         self._refill()
 
     def _refill(self) -> None:
-        """Have as many processes as may run short queries, besides those at long ones."""
+        """Have as many processes as may run short queries and some that stand by, besides those at long queries."""
         at_long = sum(1 for a in self._running if a.long)
-        while not self._closed and self._failures < RECOVERIES and len(self._all) < self.limits.workers + 1 + at_long:
+        while not self._closed and self._failures < RECOVERIES and len(self._all) < self.limits.workers + 1 + SPARE + at_long:
             try:
                 ours, errors = self._nursery.hatch(self.order)
             except (KgError, OSError) as error:

@@ -160,6 +160,7 @@ class Snapshots:
 
     async def _end(self, snapshot: Snapshot) -> None:
         await snapshot.close()
+        snapshot.kept.clear()
         if self.remote:
             return
         try:

@@ -28,6 +28,7 @@ from isal import isal_zlib
 
 from kg.frames import DATA, END, ERROR, FRAME, HEAD, READY, Order, Query, frame, told, words
 from kg.namespaces import BASE, PREFIXES
+from kg.priorities import ready, start_gently
 from kg.sparql import Refusal, limit_rows, prepare, star_columns, syntax_refusal
 from kg.store import open_store
 
@@ -273,6 +274,7 @@ def _graphs(names: list[str] | None) -> list[ox.NamedNode] | None:
 def serve_queries(pipe: socket.socket, order: Order, isolated: bool) -> None:
     """Answer queries from a socket, one at a time, until it closes."""
     engine = RemoteEngine(order) if order.endpoint else LocalEngine(Path(order.store))
+    ready()
     pipe.sendall(told(READY, pid=os.getpid(), isolated=isolated))
     file = pipe.makefile("rb")
     while header := file.read(FRAME.size):
@@ -307,6 +309,7 @@ def end_with_parent() -> None:
 def _work(pipe: socket.socket, errors: int, order: Order) -> None:
     """Be a query process: never returns. The queries run in a thread, as only a thread's stack can be made larger."""
     end_with_parent()
+    start_gently()
     os.dup2(errors, 2)
     isolated = not order.endpoint and isolate()
     if order.memory:
