@@ -69,7 +69,7 @@ class Connection(HttpToolsProtocol):
         if self.in_head:
             self.head += len(data)
             if self.head > self.settings.header_bytes:
-                self.refuse(431)
+                self.refuse(431 if self.headers else 414)
         elif self.since is not None:
             self.raw += len(data)
             if self.raw > self.settings.header_bytes + 2 * self.settings.query_bytes:  # also what frames the chunks
@@ -106,7 +106,8 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, or has too long a head."""
-        self.refuse(431 if self.head > self.settings.header_bytes else 400, msg)
+        too_long = 431 if self.headers else 414
+        self.refuse(too_long if self.head > self.settings.header_bytes else 400, msg)
 
     def refuse(self, status: int, text: str = "") -> None:
         """Answer with a status and close."""

@@ -27,7 +27,9 @@ from kg.snapshots import Snapshots
 
 ROUTES = {"sparql", "id", "doc", "ontology", "questions", "static", "health", "ready", "metrics", "-"}
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
-_EXPOSED = "Retry-After, Content-Disposition, ETag, Link, X-Request-ID, X-SPARQL-MaxRows"
+_EXPOSED = "Retry-After, Content-Disposition, ETag, Link, Warning, X-Request-ID, X-SPARQL-MaxRows"
+_ALLOWED = "Accept, Accept-Language, Authorization, Cache-Control, Content-Type, If-Modified-Since, If-None-Match, "
+_ALLOWED += "X-Request-ID, X-Requested-With"
 HEADERS = {
     "access-control-allow-origin": "*",
     "content-security-policy": _POLICY,
@@ -143,7 +145,7 @@ async def _options(path: str, send: Send) -> None:
     headers = {
         "Allow": allowed,
         "Access-Control-Allow-Methods": allowed,
-        "Access-Control-Allow-Headers": "Accept, Accept-Language, Content-Type, If-None-Match, X-Request-ID, X-Requested-With",
+        "Access-Control-Allow-Headers": _ALLOWED,
         "Access-Control-Max-Age": "86400",
     }
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -19,7 +19,7 @@ DOCUMENT_FORMATS = (HTML, *(f for f in RDF_FORMATS if f.name in {"turtle", "json
 QUESTION_FORMATS = (HTML, CSV, XLSX, JSON)
 ANSWER_FORMATS = (*RESULT_FORMATS, HTML)
 GRAPH_FORMATS = (*RDF_FORMATS, HTML)
-_FAMILIES = {"json": "jsonld", "xml": "rdfxml", "n3": "turtle"}  # what people write for a graph's format
+_FAMILIES = {"json": "jsonld", "json-ld": "jsonld", "xml": "rdfxml", "n3": "turtle"}  # what people write for a graph's format
 _TEXTUAL = {"application/sparql-results+xml", "application/rdf+xml", "application/xml"}
 
 
@@ -84,7 +84,9 @@ def choose(header: str, offers: Sequence[Format]) -> Choice | None:
 
 
 def named(word: str, offers: Sequence[Format]) -> Choice | None:
-    """Return the offer by its short name, file ending or media type (`?format=`), None when there is none."""
+    """Return the offer by its short name, file ending or media type (`?format=`), the first of several; None: there is none."""
+    if "," in word:
+        return next(filter(None, (named(part, offers) for part in word.split(","))), None)
     word = word.strip().lower().replace(" ", "+")  # an unescaped + arrives as a blank
     if word not in {offer.name for offer in offers}:
         word = _FAMILIES.get(word, word)

@@ -14,6 +14,7 @@ from kg.frames import Order
 from kg.paths import DEFAULT_OUT, QUERIES
 from kg.pool import Limits
 
+LEAST_MEMORY = 768 * 1024**2
 LEVELS = ("info", "warning", "error")
 
 
@@ -65,7 +66,7 @@ class Settings:
     def page_limits(self) -> Limits:
         """Return the bounds of the site's own queries, which are short and may queue longer."""
         seconds = min(self.query_seconds, 10.0)
-        return Limits(self.page_workers, self.page_workers, seconds, seconds, self.worker_memory, self.queue * 4)
+        return Limits(self.page_workers, self.page_workers, seconds, seconds, self.worker_memory, self.queue * 4, spare=0)
 
     def remote(self) -> Order | None:
         """Return what query processes are to serve when that is another server."""
@@ -88,7 +89,12 @@ def load_settings(environment: Mapping[str, str] = os.environ, **given: Any) -> 
     values |= {name: value for name, value in given.items() if value is not None}
     if values.get("log", "info") not in LEVELS:
         raise KgError(f"KG_LOG={values['log']}: must be one of {', '.join(LEVELS)}")
-    return Settings(**values)
+    settings = Settings(**values)
+    if 0 < settings.worker_memory < LEAST_MEMORY:
+        raise KgError(
+            f"KG_WORKER_MEMORY={settings.worker_memory}: a query process needs {LEAST_MEMORY} at least; 0 sets no limit"
+        )
+    return settings
 
 
 def settings_from(arguments: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:

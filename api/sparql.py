@@ -57,7 +57,7 @@ WHERE {
 }
 ORDER BY ?plan ?line""",
 }
-_RDFLIB = {"turtle": "turtle", "ntriples": "nt", "jsonld": "json-ld", "rdfxml": "pretty-xml"}
+_RDFLIB = {"turtle": "turtle", "ntriples": "nt", "jsonld": "json-ld", "rdfxml": "pretty-xml", "nquads": "nt", "trig": "turtle"}
 _FORMS = tuple(f for f in RDF_FORMATS if f.name in _RDFLIB)
 
 
@@ -131,7 +131,7 @@ async def read_request(request: Request) -> Asked:
         return [value for key, value in pairs if key == name]
 
     formats = all_of("format")
-    return Asked(all_of("query"), all_of("default-graph-uri"), all_of("named-graph-uri"), formats[-1] if formats else None)
+    return Asked(all_of("query"), all_of("default-graph-uri"), all_of("named-graph-uri"), ",".join(reversed(formats)) or None)
 
 
 def _unquoted(encoded: bytes) -> str:
@@ -322,7 +322,8 @@ def _has_it(scope: Scope, mark: str) -> bool:
     """Tell whether the client has an answer already: by its ETag or, without one, by the time of the snapshot."""
     headers = scope["headers_of"]
     if b"if-none-match" in headers:
-        return mark in headers[b"if-none-match"].decode("latin-1")
+        known = headers[b"if-none-match"].decode("latin-1")
+        return known.strip() == "*" or mark.removeprefix("W/") in known
     if b"if-modified-since" not in headers or not scope["snapshot"].modified:
         return False
     try:

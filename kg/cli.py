@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = add("serve", _serve, "serve pages and SPARQL endpoint")
     serve.add_argument("--port", type=_port, default=8000, help="1 to 65535 (8000)")
     serve.add_argument("--host", default="127.0.0.1")
+    serve.set_defaults(out=None)  # so that KG_OUT counts where the flag is not given
     for _, flag, default, text in describe_settings():
         if flag != "--out":
             serve.add_argument(flag, metavar="VALUE", help=f"{text} ({default})".replace("%", "%%"))

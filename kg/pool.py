@@ -33,7 +33,6 @@ AHEAD = 4 * 1024 * 1024  # bytes of an answer that are kept for a client that re
 HASTE = 0.1  # part of `long_seconds` that a query gets whose client has long ones already
 KNOWN = 500  # texts of long queries that are remembered, to go to the long lane at once
 PROCESSES = 8  # times `workers`: so many processes may there be at most
-SPARE = 3  # processes that stand by for those that have to be ended
 RECOVERIES = 3  # workers that may fail to start, one after the other, before those who wait are told
 
 
@@ -43,7 +42,7 @@ class Limits:
 
     workers: short queries at a time, and one more for a client that has none. long: long queries at a time. seconds: from
     the arrival of a query to the end of its answer. long_seconds: what makes a query a long one. memory: bytes a process
-    (0: no limit). queue: queries that may wait.
+    (0: no limit). queue: queries that may wait. spare: processes that stand by for those that have to be ended.
     """
 
     workers: int = 2
@@ -52,6 +51,7 @@ class Limits:
     long_seconds: float = 0.1
     memory: int = 2 * 1024**3
     queue: int = 16
+    spare: int = 3
 
 
 class QueryFailed(Exception):
@@ -459,7 +459,7 @@ class Pool:
     def _dispatch(self) -> None:
         """Give idle processes to those who wait: to long queries where their lane has a place, else to short ones."""
         while self._idle:
-            answer = self._parked.next(self._may_be_long) if self._parked.lines else None
+            answer = self._parked.next(self._may_be_long) if self._parked.lines and len(self._idle) > 1 else None
             if answer:
                 answer.long = True
             else:
@@ -546,7 +546,11 @@ class Pool:
     def _refill(self) -> None:
         """Have as many processes as may run short queries and some that stand by, besides those at long queries."""
         at_long = sum(1 for a in self._running if a.long)
-        while not self._closed and self._failures < RECOVERIES and len(self._all) < self.limits.workers + 1 + SPARE + at_long:
+        while (
+            not self._closed
+            and self._failures < RECOVERIES
+            and len(self._all) < self.limits.workers + 1 + self.limits.spare + at_long
+        ):
             try:
                 ours, errors = self._nursery.hatch(self.order)
             except (KgError, OSError) as error:

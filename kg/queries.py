@@ -250,14 +250,14 @@ def term_of(param: Param, value: str) -> str:
 def choices_query(kind: str) -> str | None:
     """Return the SPARQL that lists what a parameter of this kind may be (?id ?label), or None where anything goes."""
     patterns = {
-        "territory": "?plan pg:forTerritory/pg:within* ?thing . ?thing a ?level ; rdfs:label ?name . "
+        "territory": "?plan pg:forTerritory/pg:within? ?thing . ?thing a ?level ; rdfs:label ?name . "
         'VALUES (?level ?word) { (pg:Department "departamento") (pg:Province "provincia") (pg:District "distrito") } '
         'BIND(CONCAT(?name, " (", ?word, ")") AS ?label)',
         "plan": "?thing a pg:Plan ; rdfs:label ?label . FILTER(LANG(?label) = 'es')",
         "institution": "{ ?s pg:partner ?thing } UNION { ?s pg:mentions ?thing } ?thing a pg:Institution ; rdfs:label ?label . "
         "FILTER(LANG(?label) = 'es')",
         "organization": "?plan pg:presentedBy ?thing . ?thing rdfs:label ?label",
-        "issue": "?s pg:issue/skos:broader* ?thing . ?thing rdfs:label ?label . FILTER(LANG(?label) = 'es')",
+        "issue": "?s pg:issue/skos:broaderTransitive? ?thing . ?thing rdfs:label ?label . FILTER(LANG(?label) = 'es')",
         "fund": "?s pg:fundedBy ?thing . ?thing a pg:FundingSource ; rdfs:label ?label . FILTER(LANG(?label) = 'es')",
         "dimension": "?s pg:dimension ?thing . ?thing rdfs:label ?label . FILTER(LANG(?label) = 'es')",
         "class": "?thing rdfs:subClassOf pg:Statement ; rdfs:label ?label . FILTER(LANG(?label) = 'es')",

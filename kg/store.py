@@ -28,7 +28,7 @@ import pyoxigraph as ox
 from kg.errors import KgError, reason_of
 
 Term = ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple
-POINTER = "current"
+POINTER, OVERLAP = "current", ".overlaps"
 _XSD = "http://www.w3.org/2001/XMLSchema#"
 _INTEGERS = {_XSD + name for name in ("integer", "int", "long", "short", "nonNegativeInteger", "positiveInteger")}
 
@@ -94,8 +94,9 @@ def build_store(nquads: Path, out: Path) -> StoreInfo:
             target = home / version
             if not _opens(target):
                 _load(nquads, target)
-            _point(home, version)
             info = _info(target)
+            _note_overlap(target, info)
+            _point(home, version)
         remove_unused(out)
         return info
     except OSError as error:
@@ -137,6 +138,7 @@ def remove_unused(out: Path) -> list[str]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder)
             lock.unlink()
+            folder.with_name(folder.name + OVERLAP).unlink(missing_ok=True)
             removed.append(folder.name)
     return removed
 
@@ -226,6 +228,29 @@ def _load(nquads: Path, target: Path) -> None:
     del store  # the engine has no close(): it lets go of the folder when the last reference is gone
     _remove_all([target])
     part.replace(target)
+
+
+def overlaps(path: Path) -> bool:
+    """Tell whether a triple stands in several named graphs of a store; the engine would count it for each."""
+    return path.with_name(path.name + OVERLAP).exists()
+
+
+def union_of(store: ox.Store, default: list[str], named: list[str]) -> ox.Store:
+    """Return a store in memory whose default graph is the union of some graphs, as a set, beside some named ones."""
+    union = ox.Store()
+    for name in default:
+        found = store.quads_for_pattern(None, None, None, ox.NamedNode(name))
+        union.extend(ox.Quad(q.subject, q.predicate, q.object) for q in found)
+    for name in named:
+        union.extend(store.quads_for_pattern(None, None, None, ox.NamedNode(name)))
+    return union
+
+
+def _note_overlap(path: Path, info: StoreInfo) -> None:
+    found = open_store(path).query("SELECT (COUNT(*) AS ?n) { ?s ?p ?o }")
+    assert isinstance(found, ox.QuerySolutions)
+    if int(next(found)["n"].value) < info.quads:
+        path.with_name(path.name + OVERLAP).touch()
 
 
 def _info(path: Path) -> StoreInfo:

@@ -29,8 +29,8 @@ from isal import isal_zlib
 from kg.frames import DATA, END, ERROR, FRAME, HEAD, READY, Order, Query, frame, told, words
 from kg.namespaces import BASE, PREFIXES
 from kg.priorities import ready, start_gently
-from kg.sparql import Refusal, limit_rows, prepare, star_columns, syntax_refusal
-from kg.store import open_store
+from kg.sparql import Refusal, graphs_of_from, limit_rows, prepare, star_columns, syntax_refusal
+from kg.store import open_store, overlaps, union_of
 
 CHUNK = 64 * 1024
 STACK = 256 * 1024 * 1024  # bytes; the engine recurses over a query's structure, and 8 MB are soon used up
@@ -41,6 +41,7 @@ RESULTS = {"json": ox.QueryResultsFormat.JSON, "xml": ox.QueryResultsFormat.XML}
 RESULTS |= {"csv": ox.QueryResultsFormat.CSV, "tsv": ox.QueryResultsFormat.TSV}
 GRAPHS = {"turtle": ox.RdfFormat.TURTLE, "ntriples": ox.RdfFormat.N_TRIPLES, "jsonld": ox.RdfFormat.JSON_LD}
 GRAPHS |= {"rdfxml": ox.RdfFormat.RDF_XML, "nquads": ox.RdfFormat.N_QUADS, "trig": ox.RdfFormat.TRIG}
+Name = ox.NamedNode | ox.DefaultGraph
 Results = ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples
 _NOTHING = ox.Store()
 _PREFIXED = {"turtle", "trig", "rdfxml"}
@@ -172,6 +173,7 @@ class LocalEngine:
 
     def __init__(self, folder: Path):
         self.store = open_store(folder)
+        self.overlaps = overlaps(folder)
 
     def answer(self, query: Query, sink: FrameWriter) -> None:
         """Write the answer to a query.
@@ -181,7 +183,7 @@ class LocalEngine:
         """
         own_dataset = query.default_graphs is None and query.named_graphs is None
         text, cut_at = _prepared(query, self._has_graph if own_dataset else None)
-        results = _run(self.store, text, query)
+        results = _run(*self._dataset(query), text, query)
         is_graph = isinstance(results, ox.QueryTriples)
         kind = "graph" if is_graph else "solutions" if isinstance(results, ox.QuerySolutions) else "boolean"
         name = query.graphs if is_graph else query.results
@@ -194,6 +196,21 @@ class LocalEngine:
         else:
             results.serialize(file, RESULTS[name])
         sink.end(cut_at)
+
+    def _dataset(self, query: Query) -> tuple[ox.Store, list[Name] | None, list[Name] | None]:
+        """Return the store to ask, and its default and named graphs (None: its own).
+
+        Several default graphs of which two share a triple are put together in memory, as the engine would repeat that triple.
+        """
+        default, named = query.default_graphs, query.named_graphs
+        if default is None and named is None:
+            if not self.overlaps or "from" not in query.text.lower():
+                return self.store, None, None
+            default, named = graphs_of_from(query.text, PREFIXES, BASE)
+        if not self.overlaps or len(default or []) < 2:
+            return self.store, *_given(query)
+        union = union_of(self.store, default or [], named or [])
+        return union, [ox.DefaultGraph()], _names(named or [])
 
     def _has_graph(self, name: str) -> bool:
         try:
@@ -214,7 +231,7 @@ class RemoteEngine:
         """Pass the query on and its answer back; raises Refusal."""
         from kg.remote import RemoteError
 
-        _run(_NOTHING, query.text, query)  # our own parser tells best where an error is
+        _run(_NOTHING, None, None, query.text, query)  # our own parser tells best where an error is
         is_sorted = "order" in query.text.lower()  # Virtuoso takes no LIMIT above 10,000 there
         text, cut_at = _prepared(replace(query, max_rows=0) if is_sorted else query, None)
         try:
@@ -241,15 +258,12 @@ def _prepared(query: Query, known_graph: Callable[[str], bool] | None) -> tuple[
     text, cut_at = limit_rows(prepared, query.max_rows)
     if prepared.star is None:
         return text, cut_at
-    found = _run(_NOTHING, text, query)  # tells the columns of `SELECT *`, which the engine would sort
+    found = _run(_NOTHING, None, None, text, query)  # tells the columns of `SELECT *`, which the engine would sort
     assert isinstance(found, ox.QuerySolutions)
     return star_columns(text, prepared.star, [v.value for v in found.variables]), cut_at
 
 
-def _run(store: ox.Store, text: str, query: Query) -> Results:
-    default, named = _graphs(query.default_graphs), _graphs(query.named_graphs)
-    if default is not None or named is not None:  # a dataset of the protocol replaces the whole of it
-        default, named = default or [], named or []
+def _run(store: ox.Store, default: list[Name] | None, named: list[Name] | None, text: str, query: Query) -> Results:
     try:
         return store.query(
             text,
@@ -260,13 +274,20 @@ def _run(store: ox.Store, text: str, query: Query) -> Results:
         )
     except SyntaxError as error:
         if text != query.text:  # the error is to be told by the place in what was asked
-            return _run(store, query.text, query)
+            return _run(store, default, named, query.text, query)
         raise syntax_refusal(query.text, str(error)) from error
 
 
-def _graphs(names: list[str] | None) -> list[ox.NamedNode] | None:
+def _given(query: Query) -> tuple[list[Name] | None, list[Name] | None]:
+    """Return the dataset that the protocol gives: it replaces the whole of the query's own."""
+    if query.default_graphs is None and query.named_graphs is None:
+        return None, None
+    return _names(query.default_graphs or []), _names(query.named_graphs or [])
+
+
+def _names(names: list[str]) -> list[Name]:
     try:
-        return None if names is None else [ox.NamedNode(name) for name in names]
+        return [ox.NamedNode(name) for name in names]
     except ValueError as error:
         raise Refusal("iri", str(error)) from error
 

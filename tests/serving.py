@@ -29,6 +29,10 @@ _TEMPLATE = """
 <{PLAN}> <{rdfs}label> "Plan de Demo 2019–2022"@es <{GRAPH_A}> .
 <{PLAN}> <{pg}periodStart> "2019"^^<{xsd}gYear> <{GRAPH_A}> .
 <{PLAN}> <{pg}forTerritory> <{base}id/territory/2101> <{GRAPH_A}> .
+<{GRAPH_A}> <{dcterms}subject> <{PLAN}> <{GRAPH_A}> .
+<{GRAPH_A}> <{void}classPartition> <{PLAN}/count/Statement> <{GRAPH_A}> .
+<{PLAN}/count/Statement> <{void}class> <{pg}Statement> <{GRAPH_A}> .
+<{PLAN}/count/Statement> <{void}entities> "2"^^<{xsd}integer> <{GRAPH_A}> .
 <{S1}> <{rdf}type> <{pg}Problem> <{GRAPH_A}> .
 <{S1}> <{rdf}type> <{pg}Statement> <{GRAPH_A}> .
 <{S1}> <{rdfs}label> "{label}"@es <{GRAPH_A}> .

@@ -487,7 +487,8 @@ def test_every_error_has_its_texts():
             text[language].format(**filled) for text in (texts.title, texts.detail, texts.hint) for language in ("es", "en")
         )
     assert {k for k, t in error_texts().items() if not (400 <= t.status < 600)} == set()
-    kinds = "syntax update service format size iri engine deadline crash memory overload unavailable unknown_graph depth too_complex rate gone"
+    kinds = "syntax update service format size iri engine deadline crash memory overload unavailable rate gone"
+    kinds += " unknown_graph depth too_complex"
     assert set(kinds.split()) <= set(error_texts())
 
 

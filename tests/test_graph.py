@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from decimal import Decimal
 
 import pytest
@@ -14,7 +15,7 @@ from kg.findings import findings_of
 from kg.gazetteer import load_gazetteer
 from kg.graph import PlanGraph
 from kg.issues import load_issues
-from kg.namespaces import BASE, PG, PREFIXES, item_iri, plan_graph, plan_iri, shared_graph, shrink, thing_iri
+from kg.namespaces import BASE, PG, PREFIXES, VOID, item_iri, plan_graph, plan_iri, shared_graph, shrink, thing_iri
 from kg.ontology import load_ontology
 from kg.records import Budget, Figure, Record, Statement, Target
 from kg.store import current_store, open_store, query
@@ -109,6 +110,42 @@ def test_both_codes_of_a_territory_say_their_system(made):
 def test_within_is_materialised(built):
     rows = ask(built, f"SELECT ?t {{ <{BASE}id/territory/080105> pg:within ?t }}")
     assert {str(r[0]).rsplit("/", 1)[-1] for r in rows} == {"0801", "08"}
+
+
+def test_what_is_above_a_concept_is_materialised(built):
+    stated = ask(built, "SELECT ?a ?b { ?a skos:broaderTransitive ?b }")
+    assert stated and Counter(stated) == Counter(ask(built, "SELECT DISTINCT ?a ?b { ?a skos:broader+ ?b }"))
+
+
+def test_counts_are_what_a_query_counts(made, built):
+    told = ask(built, "SELECT ?g ?c ?n { ?g a void:Dataset ; void:classPartition ?x . ?x void:class ?c ; void:entities ?n }")
+    wanted = ask(
+        built,
+        f"""SELECT ?g ?c (COUNT(?s) AS ?n) {{ GRAPH ?g {{ ?s a ?c }}
+        FILTER(CONTAINS(STR(?g), "/graph/plan/") && STRSTARTS(STR(?c), "{PG}") && ?c != pg:Count) }} GROUP BY ?g ?c""",
+    )
+    assert Counter(told) == Counter(wanted)
+    assert {c for _, c, _ in told} >= {str(PG[c]) for c in ("Statement", "Commitment", "Project", "Budget", "Figure")}
+    for name, graph in made[0].items():
+        assert len(set(graph.objects(name, VOID.classPartition))) == len({c for g, c, _ in told if g == str(name)})
+
+
+def test_a_budget_is_counted_for_each_statement_that_has_one(built):
+    told = ask(
+        built, "SELECT ?p ?n { ?g dcterms:subject ?p ; void:classPartition ?x . ?x void:class pg:Budget ; void:entities ?n }"
+    )
+    assert Counter(told) == Counter(
+        ask(built, "SELECT ?p (COUNT(DISTINCT ?s) AS ?n) { ?s pg:budget ?b ; pg:statedIn ?p } GROUP BY ?p")
+    )
+
+
+def test_types_name_the_next_class_above(made):
+    """Where a type lies above another one, single steps through the thing's own types lead there."""
+    ontology = made[0][shared_graph("ontology")]
+    for types in {frozenset(g.objects(s, RDF.type)) for g in made[0].values() for s in g.subjects(RDF.type, unique=True)}:
+        above = {c: set(ontology.transitive_objects(c, RDFS.subClassOf)) - {c} for c in types}
+        steps = {c: set(ontology.objects(c, RDFS.subClassOf)) for c in types}
+        assert types & set().union(*above.values()) == types & set().union(*steps.values())
 
 
 def test_the_budgets_of_the_plan_with_money(built):

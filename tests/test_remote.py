@@ -56,17 +56,6 @@ CONSTRUCTS = [
     f"CONSTRUCT WHERE {{ {PUNO} pg:periodStart ?y ; rdfs:label ?l }}",
     f"DESCRIBE {PUNO}",
 ]
-# Questions that Virtuoso 7.2 answers otherwise: its paths (pg:within*) repeat solutions, and more.
-KNOWN = {
-    "virtuoso": {
-        "anemia-y-desnutricion",
-        "cifras-antiguas",
-        "monto-por-lugar",
-        "precision-de-las-metas",
-        "problemas-sin-respuesta",
-        "ubigeo-inei-reniec",
-    }
-}
 Row = tuple[object, ...]
 
 
@@ -171,7 +160,7 @@ def test_triples_are_the_same_in_every_format(away, local, text):
         assert wanted <= found if text.startswith("DESCRIBE") else wanted == found
 
 
-def test_the_questions_have_the_same_answers(away, local, server):
+def test_the_questions_have_the_same_answers(away, local):
     different = set()
     for name, question in load_questions().items():
         answer = ox.parse_query_results(ask(away, render(question)), ox.QueryResultsFormat.JSON)
@@ -179,7 +168,7 @@ def test_the_questions_have_the_same_answers(away, local, server):
         (names, found), (wanted_names, wanted) = rows_of(answer), locally(local, render(question))
         if names != wanted_names or read(found) != read(wanted):
             different.add(name)
-    assert different <= KNOWN.get(server.name, set())
+    assert different == set()
 
 
 def test_the_dataset_is_the_protocols(away):

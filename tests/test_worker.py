@@ -81,7 +81,7 @@ def test_a_killed_process_ends_one_query_and_is_replaced(out):
 def test_idle_processes_that_die_are_replaced(out):
     async def run() -> None:
         async with Pool(on(out), Limits(workers=2)) as pool:
-            assert await until(lambda: len(pool._idle) == 3)
+            assert await until(lambda: len(pool._idle) >= 3)
             for pid in pids(pool):
                 os.kill(pid, signal.SIGKILL)
             await asyncio.sleep(0.05)
@@ -174,7 +174,7 @@ def test_long_queries_leave_room_for_short_ones(out):
 
     async def run() -> None:
         async with Pool(on(out), Limits(workers=2, long=2, seconds=3, long_seconds=0.1)) as pool:
-            assert await until(lambda: len(pool._idle) == 3)
+            assert await until(lambda: len(pool._idle) >= 3)
             hogs = [asyncio.create_task(told(pool, SLOW, client="hog")) for _ in range(8)]
             await asyncio.sleep(0.02)
             started = time.perf_counter()
@@ -313,7 +313,7 @@ def test_no_process_reaches_the_network(out):
         async with Pool(on(out), Limits(workers=1)) as pool:
             assert pool.isolated
             for pid in pids(pool):
-                assert os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net")
+                assert Path(f"/proc/{pid}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
             assert await told(pool, "SELECT * { SERVICE <http://127.0.0.1:9/> { ?s ?p ?o } }") == "service"
 
     asyncio.run(run())

@@ -53,8 +53,6 @@ def issues_graph(issues: Issues) -> Graph:
         graph.add((node, PG.dimension, thing_iri("dimension", issue.dimension)))
         if issue.mef_function:
             graph.add((node, PG.mefFunction, Literal(issue.mef_function)))
-        for upper in _chain(issue.id, issue_parents):
-            graph.add((node, SKOS.broaderTransitive, thing_iri("issue", upper)))
         if issue.broader:
             graph.add((node, SKOS.broader, thing_iri("issue", issue.broader)))
             graph.add((thing_iri("issue", issue.broader), SKOS.narrower, node))
@@ -63,7 +61,15 @@ def issues_graph(issues: Issues) -> Graph:
             graph.add((scheme, SKOS.hasTopConcept, node))
         for word in issue.words:
             graph.add((node, PG.triggerWord, Literal(word)))
+    _close_broader(graph)
     return graph
+
+
+def _close_broader(graph: Graph) -> None:
+    """Tie each concept to everything above it, so that queries need no path of unknown length."""
+    for node, broader in list(graph.subject_objects(SKOS.broader)):
+        for upper in graph.transitive_objects(broader, SKOS.broader):
+            graph.add((node, SKOS.broaderTransitive, URIRef(str(upper))))
 
 
 def _scheme(graph: Graph, node: URIRef, spanish: str, english: str) -> None:
@@ -159,6 +165,7 @@ def actors_graph(registry: Registry, records: Iterable[Record]) -> Graph:
             graph.add((node, SKOS.broader, thing_iri("fund", fund.broader)))
         if fund.mef_rubro:
             graph.add((node, PG.mefRubro, Literal(fund.mef_rubro)))
+    _close_broader(graph)
     for organization in registry.organizations.values():
         node = thing_iri("organization", organization.id)
         for cls in (_ORGANIZATION_CLASSES[organization.kind], PG.PoliticalOrganization):

@@ -24,6 +24,7 @@ __all__ = [
     "Refusal",
     "TextLimits",
     "Token",
+    "graphs_of_from",
     "is_repeatable",
     "limit_rows",
     "normalized",
@@ -104,6 +105,16 @@ def _small(text: str) -> Prepared | None:
         return None
     star = head.span("star") if head["star"] and head["form"].upper() == "SELECT" else None
     return Prepared(text, head["form"].upper(), (), star)
+
+
+def graphs_of_from(text: str, prefixes: Mapping[str, str], base: str) -> tuple[list[str], list[str]]:
+    """Return the graphs that a query names by FROM and by FROM NAMED."""
+    found = [token for token in tokens(text) if token.kind != "comment"]
+    names, default, named = _Names(found, prefixes, base), list[str](), list[str]()
+    for token in _header(found)[2]:
+        before = found[found.index(token) - 1].text.upper()
+        (named if before == "NAMED" else default).append(names.full(token) or token.text)
+    return default, named
 
 
 def normalized(text: str) -> str:
