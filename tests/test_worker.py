@@ -8,6 +8,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -18,9 +20,10 @@ import zstandard
 
 from kg.errors import KgError
 from kg.frames import Order, Query
+from kg.paths import ROOT
 from kg.pool import Limits, Pool, QueryFailed
 from kg.snapshots import Snapshots
-from kg.store import build_store, current_store, open_store, query
+from kg.store import build_store, current_store, open_store, query, reading
 from tests.serving import GRAPH_A, SLOW, build, nquads, product
 
 
@@ -417,3 +420,22 @@ def test_the_default_graph_is_a_set(out):
 def test_without_a_build_the_remedy_is_told(tmp_path):
     with pytest.raises(KgError, match="kg build"):
         current_store(tmp_path)
+
+
+def test_a_build_killed_at_any_moment_leaves_a_servable_store(tmp_path):
+    out = build(tmp_path)
+    first = current_store(out)
+    more = "".join(f'<a:s{i}> <b:b> "{i} {"x" * 50}" <{GRAPH_A}> .\n' for i in range(60_000))
+    (out / "graph.nq").write_text(nquads(more), encoding="utf-8")
+    code = "import sys; from pathlib import Path; from kg.store import build_store; build_store(*map(Path, sys.argv[1:]))"
+    command = [sys.executable, "-c", code, str(out / "graph.nq"), str(out)]
+    for delay in (0.3, 0.45, 0.6, 0.75, 0.9):
+        process = subprocess.Popen(command, cwd=ROOT)
+        time.sleep(delay)
+        process.kill()
+        process.wait()
+        with reading(out) as store:
+            assert query(store, "ASK { ?s ?p ?o }").rows == [(True,)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=60)
+    assert current_store(out) != first
+    assert [p.name for p in (out / "store").iterdir() if p.is_dir()] == [current_store(out).name]
