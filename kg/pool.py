@@ -481,14 +481,16 @@ class Pool:
     def _may_begin(self, client: str) -> bool:
         """Tell whether a client may have one more short query run.
 
-        One with long queries has all places but one at most; the last idle process is for a client that has nothing at all.
+        One with long queries has all places but one at most, and not the last idle processes: it might use them up faster
+        than new ones start. The very last is for a client that has nothing at all.
         """
         mine = sum(1 for a in self._running if a.client == client and not a.long)
         short = sum(1 for a in self._running if not a.long)
         is_heavy = self._is_heavy(client)
         if not mine and not is_heavy:
             return short <= self.limits.workers
-        return len(self._idle) > 1 and short < self.limits.workers and mine < max(self.limits.workers - is_heavy, 1)
+        reserve = 1 + (self.limits.spare if is_heavy else 0)
+        return len(self._idle) > reserve and short < self.limits.workers and mine < max(self.limits.workers - is_heavy, 1)
 
     def _may_be_long(self, client: str) -> bool:
         running = [a for a in self._running if a.long]
@@ -498,7 +500,7 @@ class Pool:
     def _tick(self) -> None:
         """Look at the clock: end what is overdue, and move what is long to its lane."""
         now = asyncio.get_running_loop().time()
-        for answer in [*self._running, *self._waiting, *self._parked]:
+        for answer in [*self._parked, *self._waiting, *self._running]:  # in this order: none is to begin that is overdue itself
             if now - answer.arrived >= self.limits.seconds:
                 kind = "deadline" if answer.started else "overload"
                 self.fail(answer, QueryFailed(kind, f"{self.limits.seconds:g} s"))
