@@ -201,17 +201,20 @@ async def _sent(request: Request, asked: Asked, query: Query, key: str, mark: st
     if query.max_rows and found.kind == "solutions":
         headers["X-SPARQL-MaxRows"] = str(query.max_rows)
     request.scope["told"] = {"outcome": "ok", "rows": found.rows}
-    if not found.whole:
-        return AnswerResponse(found, choice.content_type, headers)
     if found.cut:
         headers["Warning"] = f'199 - "cut: {found.rows} rows"'
-    body = await found.read()
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    kept = Kept([*raw, (b"content-length", str(len(body)).encode())], body, mark)
-    if mark:
-        cache_of(snapshot_of(request)).put(key, kept, len(key))
-        _remember(request.scope, kept)
-    return Whole(kept)
+
+    def kept_of(body: bytes) -> Kept:
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        kept = Kept([*raw, (b"content-length", str(len(body)).encode())], body, mark)
+        if mark:
+            cache_of(snapshot_of(request)).put(key, kept, len(key))
+            _remember(request.scope, kept)
+        return kept
+
+    if found.whole:
+        return Whole(kept_of(await found.read()))
+    return AnswerResponse(found, choice.content_type, headers, keep=kept_of if mark else None)
 
 
 def _query(request: Request, asked: Asked, results: Choice | None, graphs: Choice | None, encoding: str) -> Query:

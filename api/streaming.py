@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from starlette.responses import Response
@@ -14,6 +14,7 @@ from kg.pool import Answer, QueryFailed
 
 logger = logging.getLogger(__name__)
 PATIENCE = 0.05  # seconds before it is worth while to look whether the client is still there
+KEPT_CHUNKS = 64  # of the some 64 KB in which an answer arrives: what has more is not kept
 TELLING = {"json", "xml"}  # formats in which a cut answer says so itself; others break off
 T = TypeVar("T")
 
@@ -23,12 +24,22 @@ class ClientGone(Exception):
 
 
 class AnswerResponse(Response):
-    """Sends an answer and gives its process back, whichever way that ends. `first` goes before the answer's bytes."""
+    """Sends an answer and gives its process back, whichever way that ends.
 
-    def __init__(self, answer: Answer, content_type: str, headers: dict[str, str], first: bytes = b""):
+    `first` goes before the answer's bytes. `keep` is given all of them at the end, unless they are many.
+    """
+
+    def __init__(
+        self,
+        answer: Answer,
+        content_type: str,
+        headers: dict[str, str],
+        first: bytes = b"",
+        keep: Callable[[bytes], object] | None = None,
+    ):
         super().__init__(headers=headers | {"content-type": content_type})
         del self.headers["content-length"]
-        self.answer, self.first = answer, first
+        self.answer, self.first, self.keep = answer, first, keep
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer. One that breaks off half-way is left without its end, so that the client notices."""
@@ -54,8 +65,14 @@ class AnswerResponse(Response):
         if scope["method"] != "HEAD":
             if self.first:
                 await send({"type": "http.response.body", "body": self.first, "more_body": True})
+            seen: list[bytes] = []
             async for chunk in self.answer.chunks():
+                if self.keep and len(seen) < KEPT_CHUNKS:
+                    seen.append(chunk)
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if self.keep and len(seen) < KEPT_CHUNKS and not self.answer.cut:
+                self.keep(b"".join(seen))
+            scope["told"] = scope.get("told", {}) | {"rows": self.answer.rows}
             if self.answer.cut and self.answer.format not in TELLING:
                 raise QueryFailed("cut", f"{self.answer.rows} rows")
         await send({"type": "http.response.body", "body": b""})

@@ -28,7 +28,7 @@ from kg.sparql import safe_order
 logger = logging.getLogger(__name__)
 START_SECONDS = 20.0
 TICK = 0.005  # seconds between two looks at the clock
-HELD_BACK = 2 * 1024 * 1024  # bytes of an answer that are waited for, so that a failure can still be told properly
+HELD_BACK = 256 * 1024  # bytes of an answer that are waited for, so that a failure can still be told properly
 AHEAD = 4 * 1024 * 1024  # bytes of an answer that are kept for a client that reads slowly
 HASTE = 0.1  # part of `long_seconds` that a query gets whose client has long ones already
 KNOWN = 500  # texts of long queries that are remembered, to go to the long lane at once

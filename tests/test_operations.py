@@ -154,6 +154,15 @@ def test_answers_are_compressed_as_the_client_likes(client, accept, coding):
     assert decoded == plain.content and (not coding or len(raw) < len(decoded) / 2)
 
 
+def test_an_answer_that_was_streamed_is_kept_when_it_is_not_huge(client):
+    middling, huge = (f"SELECT * {{ {product('abc', size)} }}" for size in (25, 60))
+    for query, is_kept in ((middling, True), (huge, False)):
+        first = ask(client, query, headers={"Accept-Encoding": "identity"})
+        assert "content-length" not in first.headers and len(first.content) > 256 * 1024
+        again = ask(client, query, headers={"Accept-Encoding": "identity"})
+        assert again.content == first.content and ("content-length" in again.headers) is is_kept
+
+
 def test_the_cache_keeps_within_its_size():
     cache = Cache(100_000)
     for number in range(200):
