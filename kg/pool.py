@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 START_SECONDS = 20.0
 TICK = 0.005  # seconds between two looks at the clock
 HELD_BACK = 256 * 1024  # bytes of an answer that are waited for, so that a failure can still be told properly
+GIVES_WAY = 0.02  # seconds after which a query lets others go first
 AHEAD = 4 * 1024 * 1024  # bytes of an answer that are kept for a client that reads slowly
 HASTE = 0.1  # part of `long_seconds` that a query gets whose client has long ones already
 KNOWN = 500  # texts of long queries that are remembered, to go to the long lane at once
@@ -511,7 +512,7 @@ class Pool:
 
     def _look_at(self, answer: Answer, worker: Worker, seconds: float) -> None:
         """Give way to others after a moment; then move to the long lane, the sooner when the client has queries there."""
-        if MAY_RESTORE and not worker.low:
+        if MAY_RESTORE and not worker.low and seconds >= GIVES_WAY:
             worker.lower()
         if seconds >= (self.limits.long_seconds * HASTE if self._is_heavy(answer.client) else self.limits.long_seconds):
             self._known_long[answer.query.text] = None

@@ -32,7 +32,7 @@ from kg.priorities import ready, start_gently
 from kg.sparql import Refusal, graphs_of_from, limit_rows, prepare, star_columns, syntax_refusal
 from kg.store import open_store, overlaps, union_of
 
-CHUNK = 64 * 1024
+CHUNK = 128 * 1024
 STACK = 256 * 1024 * 1024  # bytes; the engine recurses over a query's structure, and 8 MB are soon used up
 WORTH_COMPRESSING = 1024  # bytes
 _CLONE_NEWNET, _CLONE_NEWUSER, _PR_SET_PDEATHSIG = 0x40000000, 0x10000000, 1
@@ -99,8 +99,8 @@ class FrameWriter:
         self.buffer += data
         if len(self.buffer) >= CHUNK:
             keep = self.buffer[-4:]  # the last bytes may get a remark
-            self.pipe.sendall(self._passed(bytes(self.buffer[:-4])))
-            self.buffer[:] = keep
+            self._send(*self._passed(bytes(memoryview(self.buffer)[:-4])))
+            self.buffer = keep
         return len(data)
 
     def flush(self) -> None:
@@ -113,11 +113,17 @@ class FrameWriter:
         cut = 0 < cut_at <= rows
         self.rows = Rows("")  # all are counted
         rest = _remarked(self.head[1], bytes(self.buffer), cut_at) if cut else bytes(self.buffer)
-        last = self._passed(rest, final=True)
-        self.pipe.sendall(last + words(END, rows, self.query.max_bytes - self.left, int(cut)))
+        first, packed = self._passed(rest, final=True)
+        self.pipe.sendall(first + packed + words(END, rows, self.query.max_bytes - self.left, int(cut)))
 
-    def _passed(self, data: bytes, final: bool = False) -> bytes:
-        """Return bytes as they go over the socket: counted, compressed, framed, after the head if it has not gone yet."""
+    def _send(self, first: bytes, data: bytes) -> None:
+        """Send two pieces without putting them together."""
+        sent = self.pipe.sendmsg([first, data])
+        if sent < len(first) + len(data):
+            self.pipe.sendall((first + data)[sent:])
+
+    def _passed(self, data: bytes, final: bool = False) -> tuple[bytes, bytes]:
+        """Return what goes over the socket: what comes before the bytes, and the bytes, counted and compressed."""
         self.rows.count(data)
         first = b""
         if self.coder is None:
@@ -126,7 +132,7 @@ class FrameWriter:
             kind, format_, variables = self.head
             first = words(HEAD, kind, format_, encoding or "-", *variables)
         packed = self.coder.compress(data) + (self.coder.flush() if final else b"")
-        return first + (frame(DATA, packed) if packed else b"")
+        return first + (FRAME.pack(DATA, len(packed)) if packed else b""), packed
 
 
 class Rows:
