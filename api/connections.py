@@ -37,9 +37,8 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any):
         super().__init__(*arguments, **named)
-        self.since: float | None = (
-            None  # when the request that is arriving began, or the wait for the first one; None: it is here
-        )
+        # When the request that is arriving began, or the wait for the first one; None: it is here.
+        self.since: float | None = None
         self.in_head, self.head = True, 0  # whether a head is arriving, and how many bytes of it are here
         self.raw = 0  # bytes of the body that is arriving, with what frames it
         self.stuck, self.stuck_since = 0, 0.0  # bytes that the client has not taken, and since when

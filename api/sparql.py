@@ -171,7 +171,7 @@ async def _answer(request: Request, asked: Asked) -> Response:
     results, graphs = answer_formats(_header(request, b"accept"), asked.format)
     if results is None and graphs is None:
         raise Refused("format", offers=listed((*RESULT_FORMATS, *RDF_FORMATS)))
-    if any(choice is not None and choice.format is HTML for choice in (results, graphs)):
+    if _wants_page(results, graphs):
         return await _page_of(request, asked, results, graphs)
     encoding = coding(_header(request, b"accept-encoding"))
     snapshot = snapshot_of(request)
@@ -217,9 +217,12 @@ async def _sent(request: Request, asked: Asked, query: Query, key: str, mark: st
     return AnswerResponse(found, choice.content_type, headers, keep=kept_of if mark else None)
 
 
+def _wants_page(*choices: Choice | None) -> bool:
+    return any(choice is not None and choice.format is HTML for choice in choices)
+
+
 def _query(request: Request, asked: Asked, results: Choice | None, graphs: Choice | None, encoding: str) -> Query:
     settings = settings_of(request)
-    as_page = any(choice is not None and choice.format is HTML for choice in (results, graphs))
     return Query(
         asked.queries[0],
         _serialization(results, "json"),
@@ -228,7 +231,7 @@ def _query(request: Request, asked: Asked, results: Choice | None, graphs: Choic
         asked.named_graphs or None,
         encoding,
         settings.result_rows,
-        settings.table_bytes if as_page else settings.result_bytes,
+        settings.table_bytes if _wants_page(results, graphs) else settings.result_bytes,
         int(settings.query_seconds) + 5,
     )
 

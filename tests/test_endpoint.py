@@ -27,6 +27,7 @@ from kg.errors import KgError
 from kg.namespaces import BASE, PG, SD
 from kg.paths import ROOT
 from kg.store import current_store
+from tests.servers import free_ports
 from tests.serving import CRASH, GRAPH_A, GRAPH_B, LABEL, QUESTION, S1, S2, SLOW, build, product, settings
 
 SUITE = ROOT.parent / "shared" / "conformance" / "sparql11-protocol"
@@ -300,7 +301,7 @@ def test_only_this_host_may_ask_for_a_reload(client, headers):
 
 
 def test_a_client_that_leaves_frees_its_worker(out):
-    port = _free_port()
+    port = free_ports(1)[0]
     code = f"from api.app import serve; from api.settings import load_settings; serve(load_settings(), '127.0.0.1', {port})"
     environment = {
         "KG_OUT": str(out),
@@ -554,12 +555,6 @@ def test_w3c_protocol(conforming, name, request_, statuses, boolean):
 
 
 # --- a bare client -------------------------------------------------------------------------------------------------------
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _request(port: int, query: str) -> socket.socket:

@@ -22,6 +22,7 @@ from api.settings import Settings, settings_from
 from kg.errors import KgError
 from kg.paths import ROOT
 from kg.store import build_store, current_store
+from tests.servers import free_ports
 from tests.serving import GRAPH_A, build, nquads, product, settings
 
 SELECT = "SELECT ?s ?o { ?s pg:text ?o } ORDER BY ?s"
@@ -255,8 +256,8 @@ def test_every_setting_is_a_flag_and_a_variable():
 
 
 def test_a_server_that_is_stopped_lets_its_requests_end_and_leaves_nothing_behind(out):
-    command = [sys.executable, "-m", "kg.cli", "serve", "--out", str(out), "--port", "0", "--questions", str(out / "questions")]
-    command[command.index("--port") + 1] = str(_free_port())
+    command = [sys.executable, "-m", "kg.cli", "serve", "--out", str(out), "--port", str(free_ports(1)[0])]
+    command += ["--questions", str(out / "questions")]
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert server.stdout and "serving" in server.stdout.readline()
@@ -271,7 +272,7 @@ def test_a_server_that_is_stopped_lets_its_requests_end_and_leaves_nothing_behin
 
 
 def test_a_server_that_is_killed_leaves_no_process_behind(out):
-    command = [sys.executable, "-m", "kg.cli", "serve", "--out", str(out), "--port", str(_free_port())]
+    command = [sys.executable, "-m", "kg.cli", "serve", "--out", str(out), "--port", str(free_ports(1)[0])]
     server = subprocess.Popen([*command, "--questions", str(out / "questions")], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert server.stdout and "serving" in server.stdout.readline()
     time.sleep(1)
@@ -279,14 +280,6 @@ def test_a_server_that_is_killed_leaves_no_process_behind(out):
     server.kill()
     server.wait()
     assert len(family) > 3 and _gone(family)
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _family(pid: int) -> list[int]:

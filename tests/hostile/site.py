@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.hostile.wire import Address
+from tests.servers import free_ports
 from tests.serving import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,7 +192,7 @@ def started(environment: dict[str, str] | None = None) -> Iterator[Site]:
     """Build a small store, serve it by `kg serve` on a free port, and end the server afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         out = build(Path(folder) / "out", extra())
-        address = Address("127.0.0.1", _free_port())
+        address = Address("127.0.0.1", free_ports(1)[0])
         log = Path(folder) / "stderr"
         with log.open("w") as errors:
             server = subprocess.Popen(
@@ -236,9 +237,3 @@ def _wait_until_ready(server: subprocess.Popen[str], address: Address, log: Path
                 return
         time.sleep(0.1)
     raise RuntimeError(f"the server did not start: {log.read_text()[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
