@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import csv
+import json
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from kg.quantities import find_amounts, find_targets, find_years, parse_amount, parse_number
+from kg.quantities import (
+    Amount,
+    Quantity,
+    direction_of,
+    find_amounts,
+    find_targets,
+    find_years,
+    parse_amount,
+    parse_number,
+)
 
 TABLES = Path(__file__).parent / "tables"
+SHARED = Path(__file__).parents[2] / "shared" / "data" / "target_strings_lima_2026.json"
+PERMITTED_MISSES = 2  # of the 26 sentences in SHARED
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -70,3 +87,115 @@ def test_numbers_of_census_tables(raw, value, certain):
     parsed = parse_number(raw)
     assert parsed is not None
     assert parsed[:2] == (Decimal(str(value)), certain)
+
+
+def entries() -> list[dict]:
+    return yaml.load((TABLES / "quantities.yaml").read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+
+
+def told(line: str) -> tuple:
+    """Read `value | unit | direction | year | baseline | upper` of the table."""
+    value, unit, direction, year, baseline, upper, *_ = [cell.strip() for cell in line.split("|")] + [""] * 5
+    return (
+        Decimal(value),
+        unit or None,
+        direction,
+        int(year) if year else None,
+        Decimal(baseline) if baseline else None,
+        Decimal(upper) if upper else None,
+    )
+
+
+@pytest.mark.parametrize("entry", entries(), ids=lambda e: e["text"][:60])
+def test_phrases_of_plans(entry):
+    found = find_targets(entry["text"])
+    seen = [(q.value, q.unit, q.direction, q.year, q.baseline, q.upper) for q in found]
+    assert seen == [told(line) for line in entry.get("targets", [])]
+    amounts = [(amount.amount, amount.currency) for _, _, amount in find_amounts(entry["text"])]
+    assert amounts == [(Decimal(line.split()[0]), line.split()[1]) for line in entry.get("amounts", [])]
+
+
+def test_the_table_covers_targets_money_and_what_is_none():
+    lines = entries()
+    assert len(lines) >= 60
+    assert sum("amounts" in entry for entry in lines) >= 10
+    assert sum("targets" not in entry for entry in lines) >= 15
+
+
+def test_target_sentences_of_summaries():
+    if not SHARED.exists():
+        pytest.skip(f"{SHARED} is absent")
+    items = json.loads(SHARED.read_text(encoding="utf-8"))["items"]
+    assert len(items) == 26
+    wrong = []
+    for item in items:
+        expected = [(Decimal(str(e["value"])), e["unit"].casefold(), e["direction"], e["year"]) for e in item["expected"]]
+        found = [(q.value, (q.unit or "").casefold(), q.direction, q.year) for q in find_targets(item["text"])]
+        if found != expected:
+            wrong.append((item["text"], found, expected))
+    assert len(wrong) <= PERMITTED_MISSES, wrong
+
+
+FRAGMENTS = """de a al del en entre y hasta 2030 2030: S/ US$ % mil millones 10 1,5 2'000.000 reducir Incrementar
+mitad la un dos tercio soles km2 N° anual ( ) • . 5. nueve cada diez duplicar puntos porcentuales 0
+000 medio millón - / ² ﬃ İ ½"""
+WORDS = [*FRAGMENTS.split(), "\n", "\x00", "\t"]
+TEXTS = st.one_of(
+    st.text(max_size=300),
+    st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join),
+    st.lists(st.sampled_from(WORDS), max_size=40).map("".join),
+    st.text(alphabet="0123456789 ., '%/-", max_size=200),
+)
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(TEXTS)
+def test_any_text_is_read_without_failure(text):
+    amounts = list(find_amounts(text))
+    assert amounts == list(find_amounts(text))
+    assert all(0 <= start < end <= len(text) and isinstance(amount, Amount) for start, end, amount in amounts)
+    found = find_targets(text, 2026)
+    assert found == find_targets(text, 2026)
+    for quantity in found:
+        assert isinstance(quantity, Quantity)
+        assert 0 <= quantity.start < quantity.end <= len(text)
+        assert quantity.raw == " ".join(text[quantity.start : quantity.end].split())
+        assert quantity.direction in {"increase", "decrease", "reach"}
+        assert quantity.value.is_finite()
+    find_years(text)
+    parse_amount(text)
+    parse_number(text)
+    direction_of(text)
+
+
+LONG = [
+    "1",
+    " ",
+    ",",
+    "1,",
+    "1 ",
+    "1.1 ",
+    "S/ ",
+    "de ",
+    "al ",
+    "a",
+    "un ",
+    "mil ",
+    "5 (",
+    "100 000 ",
+    "al menos ",
+    "de 1 % a 2 % ",
+    "reducir en ",
+]
+
+
+@pytest.mark.parametrize("piece", LONG)
+def test_long_repetitions_end(piece):
+    """Read 1 MB of digits, blanks or commas, and 100 kB of what is full of numbers; quadratic work would take hours."""
+    times = 1_000_000 // len(piece) if piece in {"1", " ", "1,"} else 100_000 // len(piece)
+    code = (
+        f"from kg.quantities import *; t = {piece!r} * {times}; find_targets('x' + t + 'x'); list(find_amounts('1' + t)); "
+        "find_years(t); parse_amount(t); parse_number(t); direction_of(t)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], timeout=120, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
