@@ -12,18 +12,26 @@ from kg.gazetteer import Gazetteer, Territory, load_gazetteer
 from kg.paths import DATA
 from kg.text import fold, slug
 
+_SMALL_WORDS = re.compile(r"\b(?:de-las?|de-los|del?|y)\b")
+
 
 @dataclass(frozen=True)
 class ContextRule:
-    """When a colliding name counts: `any` of these folded words must stand in the statement, `none` of those may."""
+    """When a colliding name counts: `any` of these folded words must stand in the statement, `none` of those may.
+
+    `capitals`: among words in small letters the name's capitals are evidence enough, and `any` is not asked.
+    `party`: `any` is asked only where the plan's own political organization goes by the same short name.
+    """
 
     match: str
     any: tuple[str, ...]
     none: tuple[str, ...]
+    capitals: bool = False
+    party: bool = False
 
-    def allows(self, folded: str) -> bool:
-        """Say whether the rule lets the name count in this folded text."""
-        return (not self.any or any(_has(folded, w) for w in self.any)) and not any(_has(folded, w) for w in self.none)
+    def allows(self, folded: str, sure: bool = False) -> bool:
+        """Say whether the rule lets the name count in this folded text; `sure` where other evidence makes `any` needless."""
+        return (sure or not self.any or any(_has(folded, w) for w in self.any)) and not any(_has(folded, w) for w in self.none)
 
 
 def _has(folded: str, word: str) -> bool:
@@ -62,6 +70,8 @@ class Template:
         values = {
             territory.level: territory.name,
             f"{territory.level}_slug": slug(territory.name),
+            f"{territory.level}_capitals": territory.name.upper(),
+            "initials": _initials(territory.name),
             "code": territory.inei,
             "name": territory.name,
         }
@@ -77,8 +87,14 @@ class Template:
             acronym=fill(self.pattern.acronym) if self.pattern.acronym else None,
             acronyms=tuple(map(fill, self.pattern.acronyms)),
             aliases=tuple(map(fill, self.pattern.aliases)),
+            relative=tuple(map(fill, self.pattern.relative)),
             territory=territory.inei,
         )
+
+
+def _initials(name: str) -> str:
+    """Return the first letters of a name's words in capitals, as municipalities abbreviate theirs."""
+    return "".join(word[0] for word in _SMALL_WORDS.sub("", slug(name)).split("-") if word).upper()
 
 
 def _fill(pattern: str, values: dict[str, str]) -> str:
@@ -144,8 +160,13 @@ class Registry:
 
     @cached_property
     def families(self) -> dict[str, Institution]:
-        """Every institution that the templates make (about 2,100), by id."""
+        """Every institution that the templates make (about 2,700), by id."""
         return {i.id: i for i in self._families()}
+
+    @cached_property
+    def regional_governments(self) -> set[str]:
+        """Ids of the regional governments themselves, without their offices."""
+        return {i.id for i in self.families.values() if i.kind == "regional-government" and i.relative}
 
     def _families(self) -> Iterator[Institution]:
         """Make the families; the capital district of a province has no municipality of its own (Ley 27972, art. 2)."""
@@ -200,9 +221,11 @@ def _institution(fields: dict[str, Item], collector: Collector) -> Institution:
     rules = []
     for item in collector.sequence(fields.get("context"), "context"):
         rule = collector.mapping(item, "context")
-        collector.known_keys(item, {"match", "any", "none", "note"}, "context")
-        lists = [tuple(collector.scalars(rule.get(k), f"context.{k}")) for k in ("any", "none")]
-        rules.append(ContextRule(collector.scalar(rule.get("match"), "context.match") or "", *lists))
+        collector.known_keys(item, {"match", "any", "none", "capitals", "party", "note"}, "context")
+        wanted, barred = (tuple(collector.scalars(rule.get(k), f"context.{k}")) for k in ("any", "none"))
+        capitals, party = (collector.scalar(rule.get(k), f"context.{k}") == "true" for k in ("capitals", "party"))
+        match = collector.scalar(rule.get("match"), "context.match") or ""
+        rules.append(ContextRule(match, wanted, barred, capitals, party))
     return Institution(
         id=text("id") or "",
         name=text("name") or "",

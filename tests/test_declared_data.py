@@ -100,7 +100,7 @@ def test_a_bare_name_stays_a_question():
 
 
 def test_there_are_enough_institutions():
-    assert len(REGISTRY.listed) >= 150
+    assert len(REGISTRY.listed) >= 700
     assert {"minsa", "senati", "sencico", "cenfotur", "bid", "universidades", "rondas-campesinas"} <= set(REGISTRY.listed)
     assert len([i for i in REGISTRY.families.values() if i.id.startswith("gore-")]) == 25
 
@@ -135,6 +135,35 @@ def test_mentions(row):
     partners, mentions = Mentions(REGISTRY, GAZETTEER, row["territory"]).partners(row["text"], row["type"])
     assert [p.institution for p in partners] == row["partners"].split()
     assert sorted(m.institution for m in mentions if m.institution) == sorted(row["mentions"].split())
+
+
+def test_a_column_of_partners_needs_no_context():
+    partners, _ = Mentions(REGISTRY, GAZETTEER, "0806").partners("Cámaras", "activity", "PNP, SERVIR y PRODUCE")
+    assert [p.institution for p in partners] == ["pnp", "servir", "produce"]
+
+
+@pytest.mark.parametrize(
+    ("organization", "text", "found"),
+    [
+        (None, "Equipar a la PNP", ["pnp"]),
+        ("partido-nacionalista-peruano", "Propuestas del PNP", []),
+        ("partido-nacionalista-peruano", "Comisarías de la PNP", ["pnp"]),
+    ],
+)
+def test_a_party_of_the_same_letters(organization, text, found):
+    names = Mentions(REGISTRY, GAZETTEER, "080105", organization).institutions(text)
+    assert [n.thing.id for n in names] == found
+
+
+def test_the_families_patterns_are_filled():
+    assert all(family.id == slug(family.id) for family in REGISTRY.families.values())
+    texts = {t for f in REGISTRY.families.values() for t in (f.name, f.name_en, *f.aliases, *f.acronyms, *f.relative)}
+    assert [text for text in texts if "{" in text] == []
+
+
+def test_regional_governments_are_told_from_their_offices():
+    assert len(REGISTRY.regional_governments) == 25
+    assert "diresa-puno" in REGISTRY.families and "diresa-puno" not in REGISTRY.regional_governments
 
 
 @pytest.mark.parametrize(
