@@ -13,9 +13,10 @@ from kg.errors import KgError
     [
         ("a.txt", b"", "empty"),
         ("a.txt", b" \n\n", "empty"),
-        ("a.txt", b"Plan\nde \xe1gua", "a.txt:2: not UTF-8"),
+        ("a.txt", b"Plan\nde \xe1gua \x81\x90\x8f", "a.txt:2: not UTF-8"),
         ("a.txt", b"PK\x03\x04\0\0", "not a text file"),
-        ("a.pdf", b"%PDF", "are not read"),
+        ("a.doc", b"\xd0\xcf\x11\xe0", "are not read"),
+        ("plan", b"Plan", "'without ending' are not read"),
     ],
 )
 def test_refused(tmp_path, name, content, told):
