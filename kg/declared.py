@@ -99,8 +99,16 @@ def read_yaml(path: Path) -> tuple[Item, Collector]:
         KgError: the file is missing, not UTF-8, empty, or not YAML (with line and column).
         ProblemsError: a mapping names a key twice.
     """
-    text = read_text_file(path)
-    name = shown(path)
+    return parse_yaml(read_text_file(path), shown(path))
+
+
+def parse_yaml(text: str, name: str) -> tuple[Item, Collector]:
+    """Parse YAML text as `read_yaml` does; `name` is the file that messages tell.
+
+    Raises:
+        KgError: the text is empty or not YAML (with line and column).
+        ProblemsError: a mapping names a key twice.
+    """
     _refuse_tabs(text, name)
     try:
         node = yaml.compose(text, Loader=_Loader)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
@@ -112,8 +113,10 @@ class Issues:
     def _tallies(self, text: str) -> dict[str, _Tally]:
         matches = self._index.find_all(text)
         nots = [m for m in matches if m.payload.kind == _NOT]
-        words = [m for m in matches if m.payload.kind != _NOT and not any(_cancels(n, m) for n in nots)]
-        words = [m for m in words if not any(_contains(other, m) for other in words)]
+        cancelled = _within(matches, nots, _cancels)
+        words = [m for m in matches if m.payload.kind != _NOT and id(m) not in cancelled]
+        contained = _within(words, words, _contains)
+        words = [m for m in words if id(m) not in contained]
         words.sort(key=lambda m: (m.start, -m.end, m.payload.kind != _STRONG, -len(m.payload.text)))
         tallies: dict[str, _Tally] = {}
         for match in words:
@@ -135,6 +138,27 @@ class Issues:
         folded = fold(heading)
         hits = [(len(word), d.id) for d in self.dimensions.values() for word in d.words if fold(word) in folded]
         return max(hits)[1] if hits else None
+
+
+def _within(
+    matches: list[Match[_Word]], outer: list[Match[_Word]], test: Callable[[Match[_Word], Match[_Word]], bool]
+) -> set[int]:
+    """Return the identities of the matches for which the test holds with an outer one that reaches over them.
+
+    Both lists are in the order of the text, so only those are compared that are still open.
+    """
+    found: set[int] = set()
+    open_: list[Match[_Word]] = []
+    waiting = iter(outer)
+    following = next(waiting, None)
+    for match in matches:
+        while following is not None and following.start <= match.start:
+            open_.append(following)
+            following = next(waiting, None)
+        open_ = [o for o in open_ if o.end > match.start]
+        if any(test(o, match) for o in open_):
+            found.add(id(match))
+    return found
 
 
 def _cancels(exception: Match[_Word], match: Match[_Word]) -> bool:

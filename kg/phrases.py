@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -60,6 +61,13 @@ class PhraseIndex(Generic[T]):
         else:
             self._by_first[words[0]].append(entry)
 
+    def copy(self) -> PhraseIndex[T]:
+        """Return an index of its own with the same phrases."""
+        other: PhraseIndex[T] = PhraseIndex()
+        other._by_first.update({key: list(entries) for key, entries in self._by_first.items()})
+        other._by_beginning.update({key: list(entries) for key, entries in self._by_beginning.items()})
+        return other
+
     def find_all(self, text: str) -> list[Match[T]]:
         """Find every occurrence, also overlapping ones, in the order of the text; the longer first at one place."""
         tokens = [(m.group(), m.start(), m.end()) for m in _TOKEN.finditer(fold_aligned(text))]
@@ -85,8 +93,15 @@ class PhraseIndex(Generic[T]):
 def longest(matches: Iterable[Match[T]]) -> list[Match[T]]:
     """Keep the longest of overlapping matches (all payloads of equal spans), in the order of the text."""
     kept: list[Match[T]] = []
+    spans: list[tuple[int, int]] = []  # of those kept: they do not overlap, so their order is that of starts and of ends
     for match in sorted(matches, key=lambda m: (-m.length, m.start)):
-        if not any(match.start < k.end and k.start < match.end and (match.start, match.end) != (k.start, k.end) for k in kept):
+        span = (match.start, match.end)
+        place = bisect_left(spans, span)
+        beside = spans[max(place - 1, 0) : place + 1]
+        if span in beside:
+            kept.append(match)
+        elif not any(match.start < end and start < match.end for start, end in beside):
+            spans.insert(place, span)
             kept.append(match)
     return sorted(kept, key=lambda m: (m.start, m.end))
 

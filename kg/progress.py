@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 
 T = TypeVar("T")
 _console = Console(stderr=True)
@@ -21,6 +21,28 @@ def tracked(items: Sequence[T], what: str) -> Iterator[T]:
         yield from track(items, description=what, console=_console, transient=True)
     else:
         yield from items
+
+
+@contextmanager
+def measured(total: int, what: str) -> Iterator[Callable[[int, str], None]]:
+    """Show how far work on `total` units is: a live bar on a terminal, a line at each tenth elsewhere.
+
+    The block calls the yielded function with the units done by then and a few words on what has come of it.
+    """
+    if not _console.is_terminal:
+        tenth = 0
+
+        def tell(done: int, note: str) -> None:
+            nonlocal tenth
+            if total and done * 10 // total > tenth:
+                tenth = done * 10 // total
+                _console.print(f"  {what}: {tenth * 10} % — {note}", highlight=False, soft_wrap=True)
+
+        yield tell
+        return
+    with Progress(console=_console, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done, note: bar.update(task, completed=done, description=f"{what} — {note}")
 
 
 @contextmanager

@@ -24,12 +24,25 @@ def strip_accents(text: str) -> str:
 
 def fold(text: str) -> str:
     """Fold case, accents and white space: the form in which names are compared."""
+    if text.isascii():
+        return squeeze(text.casefold())
     return squeeze(strip_accents(text).casefold())
 
 
 def fold_aligned(text: str) -> str:
     """Fold case and accents keeping the length: position i of the result is character i of the text."""
-    return "".join(_fold_character(c) for c in text)
+    return text.translate(_FOLDED)
+
+
+class _Folded(dict[int, str]):
+    """What each character becomes, found when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = folded = _fold_character(chr(code))
+        return folded
+
+
+_FOLDED = _Folded()
 
 
 def _fold_character(character: str) -> str:

@@ -10,8 +10,10 @@ import pytest
 
 from kg.build import make_graphs, write_graph
 from kg.documents import read_document
-from kg.reading.blocks import split_blocks, split_enumerator
-from kg.reading.drafts import draft_record, keep_ids
+from kg.reading.blocks import split_blocks
+from kg.reading.drafts import draft_record
+from kg.reading.marks import split_enumerator
+from kg.reading.rereading import keep_ids
 from kg.reading.roles import load_roles
 from kg.reading.statements import Walker
 

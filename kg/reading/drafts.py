@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
+from itertools import islice
 from statistics import median
-
-from rapidfuzz import fuzz, process
 
 from kg import __version__
 from kg.documents import Document
@@ -16,15 +16,17 @@ from kg.gazetteer import Territory, load_gazetteer
 from kg.issues import Issues, load_issues
 from kg.quantities import Amount, find_amounts, find_targets, find_years, parse_amount
 from kg.reading.blocks import Block, split_blocks
+from kg.reading.drafted import Drafted
 from kg.reading.mentions import Mentions
 from kg.reading.roles import COMMITMENTS, load_roles
-from kg.reading.statements import Drafted, Walker
-from kg.records import LINKS, Axis, Budget, Named, Part, Record, Review, Source, Statement, Target
+from kg.reading.statements import Walker
+from kg.records import Axis, Budget, Named, Oddity, Part, Record, Review, Source, Statement, Target
 from kg.registry import Organization, load_registry
-from kg.text import fold, shorten, slug, squeeze
+from kg.text import fold, shorten, slug, squeeze, strip_markup
 
 READER = f"kg draft {__version__}"
 _HEAD = 25
+_LONGEST_TITLE = 120
 
 
 def draft_record(document: Document, key: str | None = None) -> Record:
@@ -33,16 +35,15 @@ def draft_record(document: Document, key: str | None = None) -> Record:
     walker = Walker(load_roles())
     found = walker.walk(blocks)
     territory = find_territory(blocks)
-    organization = find_organization(blocks)
-    start, end = find_period(blocks)
-    mentions = Mentions(load_registry(), load_gazetteer(), territory.inei if territory else None)
+    titles = _title_lines(document)
+    organization = find_organization(blocks, titles)
+    start, end = find_period(blocks, titles)
+    party = organization.id if organization else None
+    mentions = Mentions(load_registry(), load_gazetteer(), territory.inei if territory else None, party)
     issues = load_issues()
     axes = tuple(Axis(a, issues.dimension_of_heading(a)) for a in walker.axes)
     kept = [i for i, s in enumerate(found) if not mentions.only_a_place(s.text)]
-    ids = {old: f"s{new:03d}" for new, old in enumerate(kept, 1)}
-    amounts = _amounts(found)
-    statements = [_statement(found[i], ids[i], ids, mentions, issues, amounts.get(i), end) for i in kept]
-    name = organization[0].id if organization else None
+    name = organization.key if organization else None
     return Record(
         plan=key or default_key(territory, start, end, name, document),
         title=shorten(squeeze(_title(blocks)), 200),
@@ -52,47 +53,34 @@ def draft_record(document: Document, key: str | None = None) -> Record:
         territory=territory.inei if territory else None,
         start=start,
         end=end,
-        organization=Named(organization[1], organization[2], organization[0].id) if organization else None,
+        organization=organization,
         axes=axes,
-        statements=tuple(_with_fallback_issues(statements, issues)),
+        statements=_with_pages(make_statements(found, kept, mentions, issues, end), document),
+        findings=tuple(_unread(document)),
     )
 
 
-def keep_ids(record: Record, earlier: Record) -> Record:
-    """Give a new reading the ids of an earlier one: ids are promises, and a statement keeps its own.
+def _with_pages(statements: Iterable[Statement], document: Document) -> tuple[Statement, ...]:
+    return tuple(replace(s, page=document.page_of(s.line, s.text)) for s in statements) if document.pages else tuple(statements)
 
-    A statement takes the id of the one with the same words, else of the same type with nearly the same; what is new gets ids
-    after the last that was ever used.
+
+def _unread(document: Document) -> Iterable[Oddity]:
+    """Name what could not be read of the document, so that a reviewer looks there."""
+    for number, gap in enumerate(document.gaps, 1):
+        yield Oddity(f"u{number:02d}", (gap.line,) if gap.line else (), "unread-part", gap.es, gap.en)
+
+
+def make_statements(
+    found: list[Drafted], kept: Iterable[int], mentions: Mentions, issues: Issues, end: int | None
+) -> tuple[Statement, ...]:
+    """Make the record's statements of those found whose index is kept: ids, money, targets, partners, mentions, issues.
+
+    `end` is the plan's last year, the year of targets that name none.
     """
-    taken: dict[str, str] = {}
-    free = {s.id: s for s in earlier.statements}
-    for same in (_same_words, _like_words):
-        for statement in record.statements:
-            if statement.id not in taken and (found := same(statement, free)):
-                taken[statement.id] = found
-                del free[found]
-    last = max((int(d) for s in earlier.statements if (d := s.id.removeprefix("s")).isdigit()), default=0)
-    fresh = (f"s{number:03d}" for number in range(last + 1, last + 1 + len(record.statements)))
-    names = {s.id: taken.get(s.id) or next(fresh) for s in record.statements}
-
-    def renamed(statement: Statement) -> Statement:
-        links = {kind: tuple(names[other] for other in getattr(statement, kind)) for kind in LINKS}
-        return replace(statement, id=names[statement.id], **links)  # type: ignore[arg-type]
-
-    return replace(record, statements=tuple(map(renamed, record.statements)))
-
-
-def _same_words(statement: Statement, free: dict[str, Statement]) -> str | None:
-    words = fold(statement.text)
-    same = [other for other in free.values() if fold(other.text) == words]
-    same.sort(key=lambda other: (other.type != statement.type, abs(other.line - statement.line)))
-    return same[0].id if same else None
-
-
-def _like_words(statement: Statement, free: dict[str, Statement]) -> str | None:
-    choices = {other.id: fold(other.text) for other in free.values() if other.type == statement.type}
-    found = process.extractOne(fold(statement.text), choices, scorer=fuzz.ratio, score_cutoff=85)
-    return str(found[2]) if found else None
+    ids = {old: f"s{new:03d}" for new, old in enumerate(kept, 1)}
+    amounts = _amounts(found)
+    statements = [_statement(found[i], ids[i], ids, mentions, issues, amounts.get(i), end) for i in ids]
+    return tuple(_with_fallback_issues(statements, issues))
 
 
 def default_key(
@@ -105,11 +93,18 @@ def default_key(
     return "-".join([*parts, organization] if organization else parts)
 
 
-def find_period(blocks: list[Block]) -> tuple[int | None, int | None]:
+def _title_lines(document: Document) -> list[tuple[int, str]]:
+    """Return the first filled lines with their numbers, without mark-up."""
+    filled = ((n, strip_markup(line.lstrip("# "))) for n, line in enumerate(document.lines, 1) if line.strip())
+    return list(islice(filled, _HEAD))
+
+
+def find_period(blocks: list[Block], titles: list[tuple[int, str]]) -> tuple[int | None, int | None]:
     """Return the years that the titles give as a period (`2019 - 2022`), else (None, the year that column heads aim at)."""
-    for block in blocks[:_HEAD]:
-        match = re.search(r"(?<!\d)((?:19|20)\d\d)\s*(?:[-–—/]|a|al)\s*((?:19|20)\d\d)(?!\d)", block.text)
-        if match and (block.kind == "heading" or len(block.text) < 40) and 0 < int(match[2]) - int(match[1]) <= 10:
+    lines = [b.text for b in blocks[:_HEAD] if b.kind == "heading"] + [text for _, text in titles]
+    for text in lines:
+        match = re.search(r"(?<!\d)((?:19|20)\d\d)\s*(?:[-–—/]|a|al)\s*((?:19|20)\d\d)(?!\d)", text)
+        if match and len(text) < _LONGEST_TITLE and 0 < int(match[2]) - int(match[1]) <= 10:
             return int(match[1]), int(match[2])
     roles = load_roles()
     heads = [cell for b in blocks if b.kind == "row" for cell in b.cells if len(cell) < 60 and roles.of_column(cell) == "target"]
@@ -126,7 +121,7 @@ def find_territory(blocks: Iterable[Block]) -> Territory | None:
     levels = (("district", "distrit(?:o|al)"), ("province", "provinci(?:a|al)"), ("department", "(?:departamento|region(?:al)?)"))
     best: tuple[int, Territory] | None = None
     for level, word in levels:
-        pattern = rf"\b{word}\s*(?:de |del |de la |:)?\s*((?:[a-z]+ ?){{1,4}})"
+        pattern = rf"\b{word}\b\W*(?:de la |del |de )?((?:[a-zñ]+ ?){{1,4}})"
         for match in re.finditer(pattern, folded):
             found = _longest_name(match[1], level, folded)
             if found and (best is None or match.start() < best[0]):
@@ -147,20 +142,38 @@ def _longest_name(words: str, level: str, folded: str) -> Territory | None:
     return None
 
 
-def find_organization(blocks: list[Block]) -> tuple[Organization, str, int] | None:
-    """Find the organization that presents the plan, as (organization, its name as written, line).
+def find_organization(blocks: list[Block], titles: list[tuple[int, str]]) -> Named | None:
+    """Find the organization that presents the plan.
 
-    It stands in the title lines, or as a whole line of its own; the longest name wins.
+    A registered one stands in the title lines, or as a whole line of its own; the longest name wins. Else the title lines may
+    name one that the registry does not know: after a label, or by a name that begins as those of organizations do.
     """
+    names = _organization_names()
     best: tuple[int, int, Organization, Block] | None = None
     for number, block in enumerate(blocks):
         line = fold(block.text).strip('"“” .')
-        for organization in load_registry().organizations.values():
-            for name in map(fold, (organization.name, *organization.aliases)):
-                alone = name == line or (number < _HEAD and block.kind == "heading" and name in line)
-                if len(name) > 8 and alone and (best is None or len(name) > best[0]):
-                    best = (len(name), -number, organization, block)
-    return (best[2], squeeze(best[3].text).strip('"“” '), best[3].line) if best else None
+        in_title = number < _HEAD and block.kind == "heading"
+        hits = [n for n in names if n in line] if in_title else [line] if line in names else []
+        for name in hits:
+            if best is None or len(name) > best[0]:
+                best = (len(name), -number, names[name], block)
+    if best:
+        return Named(squeeze(best[3].text).strip('"“” '), best[3].line, best[2].id)
+    for number, line in titles:
+        if unknown := load_roles().organization_of(line):
+            return Named(unknown, number)
+    return None
+
+
+@cache
+def _organization_names() -> dict[str, Organization]:
+    """Return the organizations by their folded names of more than eight letters; the first of equal names counts."""
+    names: dict[str, Organization] = {}
+    for organization in load_registry().organizations.values():
+        for name in map(fold, (organization.name, *organization.aliases)):
+            if len(name) > 8:
+                names.setdefault(name, organization)
+    return names
 
 
 def _title(blocks: list[Block]) -> str:
@@ -191,7 +204,7 @@ def _statement(
 ) -> Statement:
     (line, _), *rest = drafted.runs
     text = squeeze(drafted.text)
-    partners, named = mentions.partners(text, drafted.type)
+    partners, named = mentions.partners(text, drafted.type, drafted.partners or "")
 
     def linked(kind: str) -> tuple[str, ...]:
         return tuple(ids[i] for i in drafted.links.get(kind, ()) if i in ids)
@@ -211,7 +224,7 @@ def _statement(
         issues=tuple(issues.strong(text)),
         target=_target(text, end) if drafted.type == "target" else None,
         budget=Budget(budget.raw, budget.amount, budget.currency, budget.certain, budget.readings) if budget else None,
-        funding=mentions.funding(drafted.funding) if drafted.funding else (),
+        funding=mentions.funding("; ".join(filter(None, (drafted.funding, drafted.budget)))),
         partners=partners,
         mentions=named,
         rule=drafted.rule,

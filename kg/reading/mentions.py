@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
 from kg.declared import read_yaml
@@ -40,6 +40,9 @@ class _Cues:
     partner: re.Pattern[str]
     instruments: tuple[tuple[str, re.Pattern[str]], ...]
     stop: re.Pattern[str]
+    before_body: re.Pattern[str]
+    before_kind: re.Pattern[str]
+    joined: re.Pattern[str]
 
 
 class Mentions:
@@ -52,12 +55,10 @@ class Mentions:
 
     @cached_property
     def _institutions(self) -> PhraseIndex[Institution]:
-        index: PhraseIndex[Institution] = PhraseIndex()
+        index = _common_institutions(self._registry).copy()
         for institution in self._registry.listed.values():
-            if not institution.within or (self._territory and self._gazetteer.near(self._territory, institution.within)):
+            if institution.within and self._territory and self._gazetteer.near(self._territory, institution.within):
                 _add_names(index, institution)
-        for institution in self._registry.families.values():
-            _add_names(index, institution)
         own = self._registry.of_territory(self._territory) if self._territory else []
         taken: set[str] = set()
         for institution in own:
@@ -90,16 +91,26 @@ class Mentions:
                 index.add(name, fund.id)
         return index
 
-    def institutions(self, text: str) -> list[Found]:
-        """Find the institutions that a text names, each span once, in the order of the text."""
+    def institutions(self, text: str, listed: bool = False) -> list[Found]:
+        """Find the institutions that a text names, each span once, in the order of the text.
+
+        `listed`: the text stands where only bodies are named, such as a column of partners; a colliding name needs no context.
+        """
         folded = fold(text)
-        matches = [m for m in self._institutions.find_all(text) if self._counts(m, text, folded)]
+        matches = [m for m in self._institutions.find_all(text) if self._counts(m, text, folded, listed)]
         return [Found(m.start, m.end, squeeze(text[m.start : m.end]), m.payload) for m in _one_each(longest(matches))]
 
-    def _counts(self, match: Match[Institution], text: str, folded: str) -> bool:
+    def _counts(self, match: Match[Institution], text: str, folded: str, listed: bool) -> bool:
         written = fold(text[match.start : match.end])
         rules = [r for r in match.payload.context if fold(r.match) == written]
-        return all(rule.allows(folded) for rule in rules)
+        small = any(map(str.islower, (text[: match.start].split() or [""])[-1]))
+        other = written not in self._own_short
+        return all(r.allows(folded, listed or (r.capitals and small) or (r.party and other)) for r in rules)
+
+    @cached_property
+    def _own_short(self) -> set[str]:
+        organization = self._registry.organizations.get(self._organization or "")
+        return {fold(short) for short in organization.short} if organization else set()
 
     def places(self, text: str, taken: Iterable[Found] = ()) -> list[Found]:
         """Find the territories and places that a text names with a capital, outside the spans already taken."""
@@ -150,25 +161,34 @@ class Mentions:
         funds = self._funds.find(cell)
         for match in funds:
             found.append((match.start, Funding(squeeze(cell[match.start : match.end]), fund=match.payload)))
-        for name in self.institutions(cell):
+        for name in self.institutions(cell, listed=True):
             if not any(name.start < m.end and m.start < name.end for m in funds):
                 assert isinstance(name.thing, Institution)
                 found.append((name.start, Funding(name.raw, institution=name.thing.id)))
         return tuple(f for _, f in sorted(found, key=lambda pair: pair[0]))
 
-    def partners(self, text: str, kind: str) -> tuple[tuple[Partner, ...], tuple[Mention, ...]]:
-        """Sort the institutions named by a text into partners (after words such as `en convenio con`) and mere mentions."""
+    def partners(self, text: str, kind: str, column: str = "") -> tuple[tuple[Partner, ...], tuple[Mention, ...]]:
+        """Sort the institutions named by a text into partners (after words such as `en convenio con`) and mere mentions.
+
+        `column` is what a column or label of partners says beside the text: all that it names are partners.
+        """
         found = self.institutions(text)
         zones = self._zones(text) if kind in _PARTNERING else []
+        beside = self._beside(text, found) if kind in _PARTNERING else set()
         partners: dict[str, Partner] = {}
         mentions: list[Mention] = []
         for name in found:
             assert isinstance(name.thing, Institution)
-            zone = next((instrument for start, end, instrument in zones if start <= name.start < end), "")
+            without = "-" if name.start in beside else ""
+            zone = next((instrument for start, end, instrument in zones if start <= name.start < end), without)
             if zone and name.thing.id != self._own_municipality:
                 partners.setdefault(name.thing.id, Partner(name.raw, name.thing.id, "partner", zone if zone != "-" else None))
             else:
                 mentions.append(Mention(name.raw, institution=name.thing.id))
+        for name in self.institutions(column, listed=True):
+            assert isinstance(name.thing, Institution)
+            if name.thing.id != self._own_municipality:
+                partners.setdefault(name.thing.id, Partner(name.raw, name.thing.id))
         mentions += [_place_mention(f) for f in self.places(text, found)]
         unique = {(m.institution, m.territory, m.place): m for m in reversed(mentions) if m.institution not in partners}
         return tuple(partners.values()), tuple(reversed(unique.values()))
@@ -188,10 +208,36 @@ class Mentions:
             zones.append((cue.start(), end, instrument))
         return zones
 
+    def _beside(self, text: str, found: Iterable[Found]) -> set[int]:
+        """Return where the names begin that a word such as `con` stands right before, and those joined to one by `y` or comma."""
+        folded = fold_aligned(text)
+        starts: set[int] = set()
+        end, joined = 0, False
+        for name in found:
+            before = (
+                self._cues.before_kind if isinstance(name.thing, Institution) and name.thing.generic else self._cues.before_body
+            )
+            joined = bool(
+                before.search(folded[: name.start]) or (joined and self._cues.joined.fullmatch(folded[end : name.start]))
+            )
+            if joined:
+                starts.add(name.start)
+            end = name.end
+        return starts
+
     def only_a_place(self, text: str) -> bool:
         """Say whether a text is nothing but the name of a place."""
         found = self.places(text.strip(" .;,"))
         return len(found) == 1 and found[0].raw == text.strip(" .;,")
+
+
+@lru_cache(maxsize=2)
+def _common_institutions(registry: Registry) -> PhraseIndex[Institution]:
+    """Return the names of institutions that count in every plan, wherever it is for: to be copied, not changed."""
+    index: PhraseIndex[Institution] = PhraseIndex()
+    for institution in (*(i for i in registry.listed.values() if not i.within), *registry.families.values()):
+        _add_names(index, institution)
+    return index
 
 
 def _place_mention(found: Found) -> Mention:
@@ -234,6 +280,6 @@ def _load_cues() -> _Cues:
         instruments.append(
             (c.scalar(f.get("instrument"), "instrument") or "", re.compile(c.scalar(f.get("pattern"), "pattern") or "$^"))
         )
-    stop = c.scalar(top.get("stop"), "stop") or "$"
+    stop, *others = (re.compile(c.scalar(top.get(key), key) or "$^") for key in ("stop", "before_body", "before_kind", "joined"))
     c.raise_if_any()
-    return _Cues(re.compile("|".join(words)), tuple(instruments), re.compile(stop))
+    return _Cues(re.compile("|".join(words)), tuple(instruments), stop, *others)
