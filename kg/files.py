@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from kg.errors import KgError, reason_of
@@ -36,9 +37,13 @@ def write_whole(path: Path, data: str | bytes) -> Path:
     partial = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data.encode() if isinstance(data, str) else data)
+        with partial.open("wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        if partial.is_file():
+            partial.unlink()
         raise KgError(f"{shown(path)}: cannot be written ({reason_of(error)}); check permissions and free space") from error
     return path

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from kg.declared import Collector, Item, read_yaml
-from kg.errors import KgError, Problem, ProblemsError, did_you_mean
+from kg.declared import Collector, Item, parse_yaml
+from kg.errors import did_you_mean
+from kg.files import read_text_file
 from kg.gazetteer import load_gazetteer
 from kg.issues import load_issues
 from kg.ontology import load_ontology
 from kg.paths import shown
 from kg.records.fields import Fields, parse_boolean
+from kg.records.marks import mark_of, review_of, statuses
 from kg.records.model import (
     DIRECTIONS,
+    REFUSED,
     Axis,
     Budget,
     Figure,
@@ -44,7 +47,9 @@ def _names(cls: type) -> set[str]:
     return {f.name for f in fields(cls)}
 
 
-STATEMENT_KEYS = frozenset(_names(Statement))
+WORKING_KEYS = frozenset({"split_from", "proposed"})
+"""Keys of a statement that only review and reading need: nothing of them is published."""
+STATEMENT_KEYS = frozenset(_names(Statement)) - WORKING_KEYS
 _RECORD_KEYS = (_names(Record) - {"start", "end"}) | {"period"}
 
 
@@ -55,7 +60,17 @@ def load_record(path: Path) -> Record:
         KgError: the file cannot be read or is not YAML.
         ProblemsError: all that is wrong in it, each with file and line.
     """
-    root, collector = read_yaml(path)
+    return parse_record(read_text_file(path), path)
+
+
+def parse_record(text: str, path: Path) -> Record:
+    """Check the text of a record as `load_record` does; `path` is where it lies, or will.
+
+    Raises:
+        KgError: the text is not YAML.
+        ProblemsError: all that is wrong in it, each with file and line.
+    """
+    root, collector = parse_yaml(text, shown(path))
     top = Fields(root, collector, "", _RECORD_KEYS)
     record = _record(top)
     _check_ids(top, record)
@@ -87,7 +102,7 @@ def _record(top: Fields) -> Record:
         title=top.needed("title"),
         level=top.one_of("level", load_ontology().concepts("plan-level"), "plan level", needed=True) or "",
         document=top.nested("document", _source, _names(Source)) or _missing(top, "document", Source("", "", "", 0)),
-        review=top.nested("review", _review, _names(Review)) or _missing(top, "review", Review("draft")),
+        review=top.nested("review", review_of, _names(Review)) or _missing(top, "review", Review("draft")),
         territory=territory,
         start=period[0],
         end=period[1],
@@ -98,6 +113,7 @@ def _record(top: Fields) -> Record:
         statements=top.listed("statements", _statement, _names(Statement)),
         figures=top.listed("figures", _figure, _names(Figure)),
         findings=top.listed("findings", _oddity, _names(Oddity)),
+        rejected=top.listed("rejected", _rejected, _names(Statement)),
     )
 
 
@@ -113,14 +129,8 @@ def _source(f: Fields) -> Source:
     return Source(f.needed("file"), sha256, f.needed("media_type"), f.integer("lines") or 0, f.text("url"))
 
 
-def _review(f: Fields) -> Review:
-    status = f.one_of("status", load_ontology().concepts("review-status"), "review status", needed=True)
-    day = f.typed("date", date.fromisoformat, "a date such as 2026-11-21")
-    return Review(status or "draft", f.text("by"), day.isoformat() if day else None)
-
-
 def _organization(f: Fields) -> Named:
-    return Named(f.needed("raw"), f.integer("line"), f.one_of("id", load_registry().organizations, "known organization", True))
+    return Named(f.needed("raw"), f.integer("line"), f.one_of("id", load_registry().organizations, "known organization"))
 
 
 def _candidate(f: Fields) -> Named:
@@ -132,8 +142,33 @@ def _axis(f: Fields) -> Axis:
 
 
 def _statement(f: Fields) -> Statement:
-    ontology = load_ontology()
     f.key = f"statements.{f.text('id') or '?'}"
+    statement = _as_read(f)
+    return replace(statement, split_from=f.text("split_from"), review=mark_of(f, statuses()), proposed=_proposed(f))
+
+
+def _rejected(f: Fields) -> Statement:
+    f.key = f"rejected.{f.text('id') or '?'}"
+    mark = mark_of(f, REFUSED)
+    if mark is None and "review" not in f.map:
+        f.bad("review", "missing", "say `review: rejected`, or put the statement back under `statements`")
+    return replace(_as_read(f), split_from=f.text("split_from"), review=mark, proposed=_proposed(f))
+
+
+def _proposed(f: Fields) -> Statement | None:
+    """Read what the reader had proposed: the statement, with the values under `proposed` in place of the accepted ones."""
+    item = f.map.get("proposed")
+    if item is None or item.value == "":
+        return None
+    inner = Fields(item, f.collector, f.name("proposed"), _names(Statement) - {"id", "review"} - WORKING_KEYS)
+    accepted = {key: value for key, value in f.map.items() if key != "review" and key not in WORKING_KEYS}
+    merged = {key: value for key, value in (accepted | inner.map).items() if value.value != ""}
+    lines = f.item.key_lines | inner.item.key_lines
+    return _as_read(Fields(Item(merged, item.line, lines), f.collector, inner.key, _names(Statement)))
+
+
+def _as_read(f: Fields) -> Statement:
+    ontology = load_ontology()
     topics = load_issues().issues
     issues = f.texts("issues")
     for issue in issues:
@@ -162,7 +197,6 @@ def _statement(f: Fields) -> Statement:
         mentions=f.listed("mentions", _mention, _names(Mention)),
         rule=f.text("rule"),
         confidence=f.decimal("confidence"),
-        review=f.one_of("review", ontology.concepts("review-status"), "review status"),
     )
 
 
@@ -283,7 +317,7 @@ def _check_territory(top: Fields, record: Record) -> None:
 def _check_ids(top: Fields, record: Record) -> None:
     """Note ids given twice, links that lead nowhere or to themselves, and axes that the record does not declare."""
     seen: dict[str, int] = {}
-    for section in ("statements", "figures", "findings"):
+    for section in ("statements", "figures", "findings", "rejected"):
         for item in top.collector.sequence(top.map.get(section), section):
             _check_id(top.collector, section, item, seen)
     by_id = {s.id for s in record.statements}
@@ -316,38 +350,35 @@ def _check_id(collector: Collector, section: str, item: Item, seen: dict[str, in
         collector.add(line, f"{section}.id", what, "use letters and digits, such as s014")
 
 
-def load_records(folder: Path) -> list[Record]:
-    """Load every record of a folder, by key; all problems of all files at once.
+def read_statement(values: Mapping[str, Any], name: str) -> Statement:
+    """Check a statement given as plain values (texts, numbers, lists, mappings), as if it stood in a record.
 
     Raises:
-        KgError: the folder is missing, holds no record, or a file cannot be read.
-        ProblemsError: what is wrong in the records.
+        ProblemsError: all that is wrong in it; `name` stands for the file.
     """
-    if not folder.is_dir():
-        raise KgError(f"{shown(folder)}: no such folder; name the folder that holds the plan records (.yaml)")
-    paths = sorted(folder.glob("*.yaml"))
-    if not paths:
-        raise KgError(f"{shown(folder)}: no plan record (.yaml) in it; make one with `kg draft DOCUMENT --to {shown(folder)}`")
-    records, problems = [], []
-    for path in paths:
-        try:
-            records.append(load_record(path))
-        except ProblemsError as error:
-            problems += error.problems
-    problems += _same_document(records, folder)
-    if problems:
-        raise ProblemsError(problems)
-    return records
+    collector = Collector(name)
+    statement = _statement(Fields(_item_of(values), collector, "statements", _names(Statement)))
+    collector.raise_if_any()
+    return statement
 
 
-def _same_document(records: list[Record], folder: Path) -> list[Problem]:
-    """Note every record that reads a document which an earlier one has read already."""
-    first: dict[str, Record] = {}
-    problems = []
-    for record in records:
-        other = first.setdefault(record.document.sha256, record)
-        if other is not record:
-            what = f"the document of {other.plan} (same SHA-256): the plan would be in the graph twice"
-            path = shown(folder / f"{record.plan}.yaml")
-            problems.append(Problem(path, 0, "document.sha256", what, "keep one of the two"))
-    return problems
+def read_entry(section: str, text: str) -> Statement:
+    """Check the one statement in a list as YAML text; `section` is `statements` or `rejected`.
+
+    Raises:
+        KgError: the text is not YAML, or what is wrong in the statement.
+    """
+    root, collector = parse_yaml(text, section)
+    make = _statement if section == "statements" else _rejected
+    items = collector.sequence(root, section)
+    statement = make(Fields(items[0] if items else root, collector, section, _names(Statement)))
+    collector.raise_if_any()
+    return statement
+
+
+def _item_of(value: Any) -> Item:
+    if isinstance(value, Mapping):
+        return Item({str(key): _item_of(inner) for key, inner in value.items() if inner is not None}, 0)
+    if isinstance(value, list | tuple):
+        return Item([_item_of(inner) for inner in value], 0)
+    return Item(str(value).lower() if isinstance(value, bool) else str(value), 0)

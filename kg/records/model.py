@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from kg.quantities import Amount
+from kg.text import slug
 
 DIRECTIONS = ("increase", "decrease", "reach")
 LINKS = ("addresses", "pursues", "part_of", "measures")
+SETTLED = frozenset({"reviewed", "accepted"})
+REFUSED = ("rejected", "merged")
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,28 @@ class Mention:
 
 
 @dataclass(frozen=True)
+class Review:
+    """How far a person has accepted the record; `date` is a day, or a day with its time."""
+
+    status: str
+    by: str | None = None
+    date: str | None = None
+
+
+@dataclass(frozen=True)
+class Mark(Review):
+    """What a person decided about one statement; `into` is the statement that took in one that is merged."""
+
+    into: str | None = None
+
+
+@dataclass(frozen=True)
 class Statement:
-    """One thing that the plan says. `text` is verbatim, white space folded; `parts` are the runs after a page break."""
+    """One thing that the plan says. `text` is verbatim, white space folded; `parts` are the runs after a page break.
+
+    `review` is None where the record's own status holds. `proposed` is the statement as the reader had it, where a person
+    corrected it; `split_from` is the statement that a person cut this one out of.
+    """
 
     id: str
     type: str
@@ -92,7 +115,9 @@ class Statement:
     mentions: tuple[Mention, ...] = ()
     rule: str | None = None
     confidence: Decimal | None = None
-    review: str | None = None
+    split_from: str | None = None
+    review: Mark | None = None
+    proposed: Statement | None = None
 
     @property
     def first_run(self) -> str:
@@ -101,6 +126,10 @@ class Statement:
         for part in reversed(self.parts):
             text = text[: -len(part.text)].rstrip() if text.endswith(part.text) else text
         return text
+
+    def with_links(self, links: Mapping[str, tuple[str, ...]]) -> Statement:
+        """Return the statement with other links; kinds that are not named stay as they are."""
+        return replace(self, **links)  # type: ignore[arg-type]
 
     def links(self) -> Iterable[tuple[str, str]]:
         """Yield (kind of link, id of the other statement)."""
@@ -136,11 +165,19 @@ class Oddity:
 
 @dataclass(frozen=True)
 class Named:
-    """An organization or candidate as the document names it; `id` is the registry's, absent for candidates."""
+    """An organization or candidate as the document names it.
+
+    `id` is the registry's; candidates have none, nor have organizations that nobody has entered there yet.
+    """
 
     raw: str
     line: int | None = None
     id: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The id, else one made of the name."""
+        return self.id or slug(self.raw)
 
 
 @dataclass(frozen=True)
@@ -163,17 +200,8 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Review:
-    """How far a person has accepted the record."""
-
-    status: str
-    by: str | None = None
-    date: str | None = None
-
-
-@dataclass(frozen=True)
 class Record:
-    """A plan as read and reviewed."""
+    """A plan as read and reviewed. `rejected` are statements that a person refused or merged into others: never published."""
 
     plan: str
     title: str
@@ -190,3 +218,12 @@ class Record:
     statements: tuple[Statement, ...] = ()
     figures: tuple[Figure, ...] = ()
     findings: tuple[Oddity, ...] = ()
+    rejected: tuple[Statement, ...] = ()
+
+    def review_of(self, statement: Statement) -> Review:
+        """Return a statement's own review, else the record's."""
+        return statement.review or self.review
+
+    def is_settled(self, statement: Statement) -> bool:
+        """Say whether a person has accepted the statement, by itself or with the whole record."""
+        return self.review_of(statement).status in SETTLED

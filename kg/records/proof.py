@@ -26,7 +26,10 @@ def check_quotes(record: Record, document: Document, path: Path) -> list[str]:
             for line, text in runs
             if not document.holds(text, line)
         ]
-        wrong += [f"{name}: statements.{statement.id}: {what}" for what in _loose_quotes(statement, document)]
+        wrong += [
+            f"{name}: statements.{statement.id}: {kind}.raw {raw!r} is not in the statement, nor at line {statement.line}"
+            for kind, raw in loose_quotes(statement, document)
+        ]
     wrong += [
         f"{name}: figures.{figure.id}: not at line {figure.line} of {document.name}: {figure.raw!r}"
         for figure in record.figures
@@ -40,15 +43,13 @@ def _elsewhere(text: str, document: Document) -> str:
     return f"; it stands at line {line}" if line else "; it stands nowhere in the document: copy it verbatim"
 
 
-def _loose_quotes(statement: Statement, document: Document) -> list[str]:
-    """Return the raw texts that stand neither in the statement nor in its line of the document."""
+def loose_quotes(statement: Statement, document: Document) -> list[tuple[str, str]]:
+    """Return (key, raw text) of what stands neither in the statement nor in its line of the document."""
     folded = fold(statement.text)
     raws = [("target", statement.target.raw)] if statement.target else []
     raws += [("budget", statement.budget.raw)] if statement.budget else []
     raws += [(kind, x.raw) for kind in ("funding", "partners", "mentions") for x in getattr(statement, kind)]
     lines = [statement.line, *(p.line for p in statement.parts)]
     return [
-        f"{kind}.raw {raw!r} is not in the statement, nor at line {statement.line}"
-        for kind, raw in raws
-        if fold(raw) not in folded and not any(document.holds(raw, line, 0) for line in lines)
+        (kind, raw) for kind, raw in raws if fold(raw) not in folded and not any(document.holds(raw, line, 0) for line in lines)
     ]
