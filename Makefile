@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 PORT   ?= 8000
 
 
-.PHONY: help install serve build test check format bench hostile soak lock clean
+.PHONY: help install serve build test score check format bench hostile soak lock clean
 
 help:                ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -30,6 +30,9 @@ build: install       ## records -> graph -> validation report -> store, in build
 
 test: check          ## all tests (and the checks before them)
 	@$(BIN)/python -m pytest
+
+score: install       ## how near drafts come to accepted records and annotations; documents: KG_DOCUMENTS or make score DOCUMENTS=folder
+	@$(BIN)/python -m tests.scores $(DOCUMENTS)
 
 check: install       ## formatting, types, floors, records, ontology, shapes, queries
 	@$(BIN)/ruff check .

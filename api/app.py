@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -25,6 +26,7 @@ from kg.queries import load_questions
 from kg.snapshots import Snapshots
 from kg.store import current_store
 
+GARBAGE = 20_000  # objects made and not yet gone after which the collector looks for cycles among them
 _STATIC = Path(__file__).with_name("static")
 
 
@@ -71,10 +73,12 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000) -> None
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=settings.idle_seconds,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         forwarded_allow_ips=settings.trusted_proxies,
     )
+    gc.collect()
+    gc.freeze()  # what is here now stays; looking through it again and again cost some percent of each request
+    gc.set_threshold(GARBAGE)
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 BIGGEST = 16  # an answer is kept when it takes no more than this part of the whole
 OVERHEAD = 500  # bytes that an entry takes beside its body
 
 
-@dataclass(frozen=True)
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A whole answer as it is sent: its header lines, its body, its ETag."""
 
-    headers: list[tuple[bytes, bytes]]
+    headers: Headers
     body: bytes
     etag: str
 

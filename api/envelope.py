@@ -6,6 +6,7 @@ import logging
 import random
 import re
 import time
+from functools import lru_cache
 from urllib.parse import quote
 
 from fastapi import FastAPI
@@ -17,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from api import sparql
+from api.cache import Headers
 from api.context import client_of, headers_of
 from api.errors import Refused, respond
 from api.logs import AccessLog
@@ -37,9 +39,44 @@ HEADERS = {
     "referrer-policy": "strict-origin-when-cross-origin",
 }
 _RAW = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-_FOR_DATA = [header for header in _RAW if header[0] in {b"access-control-allow-origin", b"x-content-type-options"}]
+_FOR_DATA = tuple(header for header in _RAW if header[0] in {b"access-control-allow-origin", b"x-content-type-options"})
 _FOR_SCRIPTS = (b"access-control-expose-headers", _EXPOSED.encode())
 _HARMLESS_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
+
+
+class Reply:
+    """The way back to the client: adds the headers that every answer has, and notes what was sent."""
+
+    def __init__(self, scope: Scope, send: Send, name: bytes, is_script: bool):
+        self._send, self._send_whole = send, scope.get("send_whole")
+        self._last = ((b"x-request-id", name), _FOR_SCRIPTS) if is_script else ((b"x-request-id", name),)
+        self.status, self.sent = 0, 0
+
+    async def __call__(self, message: Message) -> None:
+        """Send a message of ASGI."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            raw = list(message.get("headers", ()))
+            message["headers"] = [*raw, *_missing(raw), *self._last]
+        else:
+            self.sent += len(message.get("body", b""))
+        try:
+            await self._send(message)
+        except RuntimeError as error:
+            raise _left(error) from error
+
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send data in one piece, where the server knows how to."""
+        self.status, self.sent = status, len(body)
+        headers = [*headers, *_FOR_DATA, *self._last]
+        try:
+            if self._send_whole:
+                await self._send_whole(status, headers, body)
+            else:
+                await self._send({"type": "http.response.start", "status": status, "headers": headers})
+                await self._send({"type": "http.response.body", "body": body})
+        except RuntimeError as error:
+            raise _left(error) from error
 
 
 class Envelope:
@@ -63,35 +100,15 @@ class Envelope:
         began = time.perf_counter()
         headers = headers_of(scope)
         name = _request_id(headers)
-        scope.update(app=self.app, request_id=name.decode(), headers_of=headers)
-        status, sent = 0, 0
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status, sent
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                raw = list(message.get("headers", ()))
-                raw += _FOR_DATA if message.get("is_data") else _missing(raw)
-                raw.append((b"x-request-id", name))
-                if b"origin" in headers:
-                    raw.append(_FOR_SCRIPTS)
-                message["headers"] = raw
-            else:
-                sent += len(message.get("body", b""))
-            try:
-                await send(message)
-            except RuntimeError as error:
-                if "closed" not in str(error):
-                    raise
-                raise ClientGone from error  # the transport knew before the server did
-
+        reply = Reply(scope, send, name, b"origin" in headers)
+        scope.update(app=self.app, request_id=name.decode(), headers_of=headers, reply=reply)
         try:
-            await self._handle(scope, receive, send_with_headers)
+            await self._handle(scope, receive, reply)
         finally:
             seconds = time.perf_counter() - began
             route = _route(scope["path"])
-            self.metrics.observe(route, status, seconds, sent)
-            self.log.add(scope["request_id"], scope["method"], route, status, seconds, sent, scope.get("told", {}))
+            self.metrics.observe(route, reply.status, seconds, reply.sent)
+            self.log.add(scope["request_id"], scope["method"], route, reply.status, seconds, reply.sent, scope.get("told", {}))
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the snapshot that is in service now, to the end."""
@@ -117,6 +134,11 @@ class Envelope:
                 self.snapshots.leave(snapshot)
 
 
+def _left(error: RuntimeError) -> Exception:
+    """Tell an error from the word that the client has left: the transport knew before the server did."""
+    return ClientGone() if "closed" in str(error) else error
+
+
 def _without_slash(scope: Scope) -> Response:
     """Send a client to the address without the slash at its end, by an address that names no host."""
     path = "/" + quote(scope["path"].strip("/"), safe="/:@!$&'()*+,;=~")
@@ -129,6 +151,7 @@ def _missing(raw: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     return [header for header in _RAW if header[0] not in given]
 
 
+@lru_cache(maxsize=1000)
 def _route(path: str) -> str:
     first = path.split("/", 2)[1] if "/" in path else ""
     return first if first in ROUTES else "other" if first else "home"

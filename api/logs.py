@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 
 Told = Mapping[str, object]
 _OWN = ("request", "kind")
@@ -45,10 +46,14 @@ class AccessLog:
             self._second = int(now)
             self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
             self.flush()
-        when = f'"time": "{self._stamp}.{int(now * 1000) % 1000:03d}Z", "level": "info", "logger": "kg.access"'
-        what = f'"request": "{request}", "method": "{method}", "route": "{route}", "status": {status}'
-        rest = "".join(f', "{name}": {value if isinstance(value, int) else json.dumps(value)}' for name, value in more.items())
-        self._lines.append(f'{{{when}, {what}, "ms": {seconds * 1000:.1f}, "bytes": {sent}{rest}}}')
+        rest = "".join(
+            [f', "{name}": {value if isinstance(value, int) else _quoted(str(value))}' for name, value in more.items()]
+        )
+        self._lines.append(
+            f'{{"time": "{self._stamp}.{int(now * 1000) % 1000:03d}Z", "level": "info", "logger": "kg.access", '
+            f'"request": "{request}", "method": "{method}", "route": "{route}", "status": {status}, '
+            f'"ms": {seconds * 1000:.1f}, "bytes": {sent}{rest}}}'
+        )
         if len(self._lines) >= FLUSH_LINES:
             self.flush()
 
@@ -57,6 +62,11 @@ class AccessLog:
         if self._lines:
             sys.stderr.write("\n".join(self._lines) + "\n")
             self._lines.clear()
+
+
+@lru_cache(maxsize=100)  # there are few outcomes
+def _quoted(text: str) -> str:
+    return json.dumps(text)
 
 
 def set_up(level: str) -> None:

@@ -20,7 +20,7 @@ from api.errors import Refused
 from api.lookup import Node, Row, parse_solutions, rows
 from api.negotiation import CSV, HTML, JSON, QUESTION_FORMATS, XLSX, listed, negotiate
 from api.rendering import language_of, render
-from api.sparql import table_of
+from api.sparql_page import table_of
 from api.streaming import AnswerResponse, connected
 from api.strings import say
 from kg.frames import Query

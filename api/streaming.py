@@ -62,20 +62,20 @@ class AnswerResponse(Response):
 
     async def _stream(self, scope: Scope, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        seen: list[bytes] = []
         if scope["method"] != "HEAD":
             if self.first:
                 await send({"type": "http.response.body", "body": self.first, "more_body": True})
-            seen: list[bytes] = []
             async for chunk in self.answer.chunks():
                 if self.keep and len(seen) < KEPT_CHUNKS:
                     seen.append(chunk)
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            if self.keep and len(seen) < KEPT_CHUNKS and not self.answer.cut:
-                self.keep(b"".join(seen))
             scope["told"] = scope.get("told", {}) | {"rows": self.answer.rows}
             if self.answer.cut and self.answer.format not in TELLING:
                 raise QueryFailed("cut", f"{self.answer.rows} rows")
         await send({"type": "http.response.body", "body": b""})
+        if self.keep and 0 < len(seen) < KEPT_CHUNKS and not self.answer.cut:
+            self.keep(b"".join(seen))
 
 
 async def connected(receive: Receive, work: Coroutine[Any, Any, T], patience: float = PATIENCE) -> T:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from rdflib import Graph, URIRef
 
 from kg import __version__
-from kg.documents import find_documents, read_document
+from kg.documents import find_documents
 from kg.errors import KgError, reason_of
 from kg.files import write_whole
 from kg.findings import Finding, findings_of
@@ -25,7 +25,8 @@ from kg.namespaces import GRAPH, plan_graph, shared_graph
 from kg.ontology import load_ontology
 from kg.paths import DATA, ONTOLOGY, PLANS, ROOT, SHAPES, shown
 from kg.progress import step, tracked
-from kg.reading.drafts import draft_record, keep_ids
+from kg.reading.drafting import draft_file
+from kg.reading.rereading import keep_ids
 from kg.records import Record, load_record, load_records
 from kg.store import build_store, current_store
 from kg.validation import Report, report_graph, report_text, validate_graphs
@@ -97,7 +98,7 @@ def draft_all(folder: Path, plans: Path = PLANS) -> list[Record]:
     records = []
     with step(f"lectura / reading {shown(folder)}") as notes:
         for key in tracked(list(paths), "lectura / reading"):
-            record = draft_record(read_document(paths[key]), key)
+            record = draft_file(paths[key], key)
             known = plans / f"{key}.yaml"
             records.append(keep_ids(record, load_record(known)) if known.is_file() else record)
         notes.append(f"{len(records)} documentos sin revisar")

@@ -8,7 +8,8 @@ from pathlib import Path
 from rdflib import Literal, URIRef
 from rdflib.namespace import OWL, RDF, RDFS, SKOS
 
-from kg.documents import read_document
+from kg.documents import Document, read_document
+from kg.documents.jne import find_summaries
 from kg.errors import KgError, Problem, ProblemsError
 from kg.gazetteer import load_gazetteer
 from kg.graph import ontology_graph
@@ -21,6 +22,7 @@ from kg.records import Record, check_quotes, load_record, load_records
 from kg.registry import load_registry
 from kg.validation import load_shapes
 
+_SUMMARY = "application/json"
 _NEED_ISSUE = frozenset({"problem", "objective", "program", "project", "activity", "proposal", "target", "priority"})
 
 
@@ -42,8 +44,10 @@ def check_all(paths: list[Path], documents: Path | None) -> Iterator[str]:
     if problems:
         raise ProblemsError(problems)
     yield f"records: {len(found)}, {sum(len(r.statements) for _, r in found):,} statements"
-    for path, record in found:
+    plain = [(path, record) for path, record in found if record.document.media_type != _SUMMARY]
+    for path, record in plain:
         yield _prove(path, record, documents)
+    yield from _prove_summaries([pair for pair in found if pair not in plain], documents)
 
 
 def _record_problems(record: Record, path: Path) -> Iterator[Problem]:
@@ -60,9 +64,37 @@ def _record_problems(record: Record, path: Path) -> Iterator[Problem]:
 def _prove(path: Path, record: Record, documents: Path | None) -> str:
     source = documents / record.document.file if documents else None
     if source is None or not source.exists():
-        where = f" in {shown(documents)}" if documents else "; say where with --documents FOLDER"
-        return f"{shown(path)}: document {record.document.file} is not at hand{where}: quotes not proven"
-    wrong = check_quotes(record, read_document(source), path)
+        return _not_at_hand(path, record, documents)
+    return _proven(path, record, read_document(source))
+
+
+def _prove_summaries(records: list[tuple[Path, Record]], documents: Path | None) -> Iterator[str]:
+    """Prove the quotes of records made of plan summaries, many of which may come from one file."""
+    by_file: dict[str, list[tuple[Path, Record]]] = {}
+    for path, record in records:
+        by_file.setdefault(record.document.file, []).append((path, record))
+    for file, sharing in by_file.items():
+        source = documents / file if documents else None
+        if source is None or not source.exists():
+            yield from (_not_at_hand(path, record, documents) for path, record in sharing)
+            continue
+        wanted = {record.document.sha256 for _, record in sharing}
+        summaries = {document.sha256: document for document in find_summaries(source, wanted)}
+        for path, record in sharing:
+            if record.document.sha256 not in summaries:
+                raise KgError(
+                    f"{shown(path)}: {file} holds no summary with its fingerprint; import it again: kg import-jne {file}"
+                )
+            yield _proven(path, record, summaries[record.document.sha256])
+
+
+def _not_at_hand(path: Path, record: Record, documents: Path | None) -> str:
+    where = f" in {shown(documents)}" if documents else "; say where with --documents FOLDER"
+    return f"{shown(path)}: document {record.document.file} is not at hand{where}: quotes not proven"
+
+
+def _proven(path: Path, record: Record, document: Document) -> str:
+    wrong = check_quotes(record, document, path)
     if wrong:
         raise KgError("\n".join(wrong))
     quotes = sum(1 + len(s.parts) for s in record.statements) + len(record.figures)

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +18,9 @@ from api.settings import describe_settings, settings_from
 from kg import __version__
 from kg.errors import KgError, did_you_mean, reason_of
 from kg.paths import DEFAULT_OUT, PLANS, shown
+
+if TYPE_CHECKING:
+    from kg.records import Record
 
 FINE, VIOLATIONS, COULD_NOT_RUN = 0, 1, 2
 EXPORTS = ("nquads", "turtle", "trig", "jsonld", "csv", "graphml", "gexf", "dcat")
@@ -56,16 +60,24 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder that `build` writes (build/)")
         return sub
 
-    draft = add("draft", _draft, "read a plan document (.txt, .md) into a draft record (YAML)")
+    draft = add("draft", _draft, "read a plan document, or one plan summary (.json), into a draft record (YAML)")
     draft.add_argument("document", type=Path)
     draft.add_argument("--key", help="the plan's key; by default made of territory, period and organization")
     draft.add_argument("--to", type=Path, help="file or folder to write to, instead of standard output")
     draft.add_argument("--earlier", type=Path, help="record whose ids are kept; by default that of the same key in plans/")
-    draft.add_argument("--force", action="store_true", help="replace an existing file")
+    draft.add_argument("--force", action="store_true", help="replace an existing file, but for what a person has accepted in it")
+
+    _add_review(add)
+    imports = add("import-jne", _import_jne, "plan summaries of the JNE (.json, .jsonl) into one draft record each", out=False)
+    imports.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    imports.add_argument("--to", type=Path, default=Path("drafts"), help="folder to write to (drafts/)")
+    imports.add_argument("--force", action="store_true", help="read anew what is there; what a person accepted stays")
 
     check = add("check", _check, "check records, ontology, shapes and questions; with documents, prove every quote")
     check.add_argument("records", type=Path, nargs="*", help="record files; by default all of plans/")
     check.add_argument("--documents", type=Path, default=_folder_from("KG_DOCUMENTS"), help="folder with the plan documents")
+
+    _add_measuring(add)
 
     build = add("build", _build, "records → graph → validation report → store")
     build.add_argument("--plans", type=Path, default=PLANS, help="folder with the plan records (plans/)")
@@ -104,6 +116,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_review(add: Callable[..., argparse.ArgumentParser]) -> None:
+    review = add("review", _review, "compare document and draft side by side in the browser, and accept or correct it", out=False)
+    review.add_argument("plan", metavar="PLAN", help="key of a record in --plans, or a record file")
+    review.add_argument("--plans", type=Path, default=PLANS, help="folder with the plan records (plans/)")
+    review.add_argument("--document", type=Path, help="the plan document")
+    review.add_argument("--documents", type=Path, default=_folder_from("KG_DOCUMENTS"), help="folder that the document lies in")
+    review.add_argument("--by", metavar="NAME", help="who reviews; by default git's user name, else the page asks")
+    review.add_argument("--port", type=_port, help="1 to 65535 (8765, or any free one)")
+
+
+def _add_measuring(add: Callable[..., argparse.ArgumentParser]) -> None:
+    score = add("score", _score, "compare drafts or records with annotations: what was found, typed, linked, missed", out=False)
+    score.add_argument("documents", type=Path, nargs="*", help="documents, records, or folders of them (KG_DOCUMENTS)")
+    score.add_argument("--against", type=Path, default=PLANS, help="folder with annotations (.json) or accepted records (plans/)")
+    score.add_argument("--format", choices=("table", "json", "csv", "floors"), default="table")
+    score.add_argument("--misses", type=int, default=0, metavar="N", help="list up to N of each kind of difference, with lines")
+    score.add_argument("--floors", type=Path, help="YAML file of the least that each figure may be; exit code 1 below it")
+
+    cover = add("coverage", _coverage, "say which lines or pages of a plan's document gave nothing", out=False)
+    cover.add_argument("plan", help="key of a record in plans/, or the document itself")
+    cover.add_argument("--record", type=Path, help="record file; by default that of the key, or a draft of the document")
+    cover.add_argument("--documents", type=Path, default=_folder_from("KG_DOCUMENTS"), help="folder with the plan documents")
+    cover.add_argument("--format", choices=("table", "json"), default="table")
+
+
 def _port(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 1 to 65535")
@@ -116,23 +153,67 @@ def _folder_from(variable: str) -> Path | None:
 
 
 def _draft(arguments: argparse.Namespace) -> int:
-    from kg.documents import read_document
-    from kg.reading.drafts import draft_record, keep_ids
+    from kg.reading.drafting import draft_file
+    from kg.reading.rereading import compare, difference_text, has_accepted, keep_ids
     from kg.records import dump_record, load_record, write_record
 
-    record = draft_record(read_document(arguments.document), arguments.key)
+    record = draft_file(arguments.document, arguments.key)
     earlier = arguments.earlier or PLANS / f"{record.plan}.yaml"
-    if arguments.earlier or earlier.is_file():
-        record = keep_ids(record, load_record(earlier))
+    known = load_record(earlier) if arguments.earlier or earlier.is_file() else None
     if arguments.to is None:
-        sys.stdout.write(dump_record(record))
+        if known and has_accepted(known):
+            print("\n".join(difference_text(compare(known, record), known.plan)))
+        else:
+            sys.stdout.write(dump_record(keep_ids(record, known) if known else record))
         return FINE
     target = arguments.to if arguments.to.suffix in {".yaml", ".yml"} else arguments.to / f"{record.plan}.yaml"
-    if target.exists() and not arguments.force:
-        raise KgError(f"{shown(target)}: exists already and may hold reviewed work; write elsewhere, or say --force")
+    if target.exists():
+        if not arguments.force:
+            raise KgError(f"{shown(target)}: exists already and may hold reviewed work; write elsewhere, or say --force")
+        return _draft_again(target, record)
+    record = keep_ids(record, known) if known else record
     write_record(record, target)
     print(f"{shown(target)}: {len(record.statements)} statements, to be reviewed", file=sys.stderr)
     return FINE
+
+
+def _draft_again(target: Path, reading: Record) -> int:
+    """Bring a new reading into a record file; what a person has accepted there stays."""
+    from kg.files import read_text_file, write_whole
+    from kg.reading.rereading import compare, difference_text, merge
+    from kg.records import parse_record, patch_record
+    from kg.records.locking import writing_alone
+
+    with writing_alone(target):
+        text = read_text_file(target)
+        record = parse_record(text, target)
+        print("\n".join(difference_text(compare(record, reading), record.plan)), file=sys.stderr)
+        merged = merge(record, reading)
+        write_whole(target, patch_record(text, record, merged))
+    waiting = sum(not merged.is_settled(s) for s in merged.statements)
+    print(f"{shown(target)}: {len(merged.statements)} statements, {waiting} to be reviewed", file=sys.stderr)
+    return FINE
+
+
+def _review(arguments: argparse.Namespace) -> int:
+    try:
+        from review.serving import review
+    except ImportError as error:
+        raise KgError(f"the review page cannot be loaded ({error}); run `make install`") from error
+    review(arguments.plan, arguments.plans, arguments.document, arguments.documents, arguments.by, arguments.port)
+    return FINE
+
+
+def _import_jne(arguments: argparse.Namespace) -> int:
+    from kg.reading.jne_import import REPORT, Importer
+
+    importer = Importer(arguments.to, arguments.force)
+    try:
+        importer.run(arguments.files)
+    finally:
+        print("\n".join(importer.tally.lines()), file=sys.stderr)
+        print(f"{shown(arguments.to / REPORT)}: todo, resumen por resumen / all, summary by summary", file=sys.stderr)
+    return VIOLATIONS if importer.tally.unread else FINE
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -140,6 +221,39 @@ def _check(arguments: argparse.Namespace) -> int:
 
     for line in check_all(arguments.records, arguments.documents):
         print(line)
+    return FINE
+
+
+def _score(arguments: argparse.Namespace) -> int:
+    from kg.measuring import fallen, floors_text, load_floors, misses_text, score_csv, score_documents, score_json, score_tables
+
+    folder = _folder_from("KG_DOCUMENTS")
+    documents = arguments.documents or ([folder] if folder else [])
+    if not documents:
+        raise KgError("no documents; name them or their folder: `kg score FOLDER`, or set KG_DOCUMENTS")
+    floors = load_floors(arguments.floors) if arguments.floors else None
+    scores, unknown = score_documents(documents, arguments.against)
+    for name in unknown:
+        print(f"{name}: no annotation in {shown(arguments.against)}: not measured", file=sys.stderr)
+    if arguments.format == "table":
+        score_tables(scores, _console())
+        print("\n".join(misses_text(scores, arguments.misses)) if arguments.misses else "", end="\n" if arguments.misses else "")
+    else:
+        text = {"json": lambda: score_json(scores, arguments.misses), "csv": lambda: score_csv(scores)}
+        sys.stdout.write(text.get(arguments.format, lambda: floors_text(scores))().rstrip("\n") + "\n")
+    told = fallen(scores, floors) if floors is not None else []
+    print("\n".join(told), end="\n" if told else "", file=sys.stderr)
+    return VIOLATIONS if told else FINE
+
+
+def _coverage(arguments: argparse.Namespace) -> int:
+    from kg.measuring import coverage_json, coverage_table, covered_document
+
+    found = covered_document(arguments.plan, arguments.record, arguments.documents)
+    if arguments.format == "json":
+        print(coverage_json(*found))
+    else:
+        coverage_table(*found, _console())
     return FINE
 
 
@@ -228,7 +342,11 @@ def _print_table(columns: list[str], rows: list[list[str]]) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(cell.removeprefix(BASE + "id/") for cell in row))
-    Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False).print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False)
 
 
 def _export(arguments: argparse.Namespace) -> int:

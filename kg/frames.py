@@ -1,11 +1,12 @@
 """What the server and its query processes say to each other: a query one way, frames the other.
 
-A frame is one byte that says its kind, four bytes of length (big-endian), and the payload.
+A frame is one byte that says its kind, four bytes of length (big-endian), and the payload. A query's is a line of JSON with how
+to answer it, then its text.
 
-    READY  {"pid": int, "isolated": bool}                             once, when the process can answer
+    READY  {"pid": int, "thread": int, "isolated": bool}              once, when the process can answer
     HEAD   words: solutions, boolean or graph; format; - or gzip or zstd; names of the columns
     DATA   bytes of the serialized answer, compressed if the head says so
-    END    words: rows, bytes before compression, 1 if it was cut     the answer is complete
+    END    words: rows, 1 if it was cut                               the answer is complete
     ERROR  {"kind": ..., "detail": ..., "line": int, "column": int}   instead of the rest; line and column are 1-based, 0 unknown
 """
 
@@ -13,10 +14,11 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
 
-READY, HEAD, DATA, END, ERROR = b"R", b"H", b"D", b"E", b"X"
+QUERY, READY, HEAD, DATA, END, ERROR = b"Q", b"R", b"H", b"D", b"E", b"X"
 FRAME = struct.Struct(">cI")
 
 
@@ -42,13 +44,26 @@ class Query:
 
     def packed(self) -> bytes:
         """Return the query as a frame."""
-        payload = json.dumps([getattr(self, name) for name in self.__slots__]).encode()
-        return FRAME.pack(b"Q", len(payload)) + payload
+        graphs = tuple(None if names is None else tuple(names) for names in (self.default_graphs, self.named_graphs))
+        how = _packed_how(self.results, self.graphs, *graphs, self.encoding, self.max_rows, self.max_bytes, self.seconds)
+        return frame(QUERY, how + self.text.encode("utf-8", "surrogatepass"))
 
     @staticmethod
     def unpacked(payload: bytes) -> Query:
         """Read the payload of a query's frame."""
-        return Query(*json.loads(payload))
+        how, _, text = payload.partition(b"\n")
+        return Query(text.decode("utf-8", "surrogatepass"), *_unpacked_how(how))
+
+
+@lru_cache(maxsize=100)  # nearly all queries are to be answered in one of few ways
+def _packed_how(*how: object) -> bytes:
+    return json.dumps(how).encode() + b"\n"
+
+
+@lru_cache(maxsize=100)
+def _unpacked_how(how: bytes) -> list[Any]:
+    found: list[Any] = json.loads(how)
+    return found
 
 
 @dataclass(frozen=True)
@@ -81,16 +96,23 @@ def told(kind: bytes, /, **values: object) -> bytes:
     return frame(kind, json.dumps(values).encode())
 
 
-def split_frames(buffer: bytearray) -> Iterator[tuple[bytes, bytes]]:
-    """Take the whole frames off the beginning of a buffer: (kind, payload); what is not whole stays."""
-    start = 0
-    try:
-        while len(buffer) - start >= FRAME.size:
-            kind, length = FRAME.unpack_from(buffer, start)
-            if len(buffer) - start - FRAME.size < length:
+class FrameReader:
+    """Takes frames out of bytes as these come. DATA is passed on in the pieces in which it comes, without being put together."""
+
+    def __init__(self) -> None:
+        self._rest = b""  # the beginning of a frame
+        self._missing = 0  # bytes of a DATA frame that are still to come
+
+    def take(self, data: bytes) -> list[tuple[bytes, bytes]]:
+        """Return what the next bytes hold: (kind, payload)."""
+        data, at, end = self._rest + data if self._rest else data, self._missing, len(data) + len(self._rest)
+        found = [(DATA, data[:at])] if at else []
+        while at + FRAME.size <= end:
+            kind, length = FRAME.unpack_from(data, at)
+            if at + FRAME.size + length > end and kind != DATA:
                 break
-            body = start + FRAME.size
-            start = body + length
-            yield kind, bytes(memoryview(buffer)[body:start])
-    finally:
-        del buffer[:start]
+            at += FRAME.size + length
+            found.append((kind, data[at - length : at]))
+        self._missing = max(at - end, 0)
+        self._rest = data[at:]
+        return found

@@ -31,7 +31,7 @@ class Nursery:
             (sys.executable, "-m", "kg.worker"),
             stdin=theirs.fileno(),
             env={"PYTHONPATH": str(ROOT), **kept},
-            start_new_session=True,
+            process_group=0,  # Ctrl+C is not for it; a session of its own would get half the processor, whatever its priority
         )
         theirs.close()
         self._orders = ours

@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import IO, cast
 
 from kg.errors import KgError
-from kg.frames import DATA, END, ERROR, HEAD, READY, Order, Query, split_frames
+from kg.frames import DATA, END, ERROR, HEAD, READY, FrameReader, Order, Query
 from kg.nursery import Nursery
 from kg.priorities import MAY_RESTORE, lower, restore
 from kg.sparql import safe_order
@@ -29,7 +30,6 @@ logger = logging.getLogger(__name__)
 START_SECONDS = 20.0
 TICK = 0.005  # seconds between two looks at the clock
 HELD_BACK = 256 * 1024  # bytes of an answer that are waited for, so that a failure can still be told properly
-GIVES_WAY = 0.005  # seconds after which a query lets others go first
 AHEAD = 4 * 1024 * 1024  # bytes of an answer that are kept for a client that reads slowly
 HASTE = 0.1  # part of `long_seconds` that a query gets whose client has long ones already
 KNOWN = 500  # texts of long queries that are remembered, to go to the long lane at once
@@ -83,10 +83,10 @@ class Worker(asyncio.Protocol):
     def __init__(self, pool: Pool, errors: IO[bytes]):
         self.pool, self.errors = pool, errors
         self.answer: Answer | None = None
-        self.pid, self.handle = 0, -1
+        self.pid, self.thread, self.handle = 0, 0, -1  # the thread is the one that runs queries
         self.isolated = self.ready = self.low = self.ended = False
         self.transport: asyncio.Transport | None = None
-        self.buffer = bytearray()
+        self.frames = FrameReader()
         self.begun = asyncio.Event()  # or ended
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -97,12 +97,11 @@ class Worker(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take frames: the first says that the process is ready, the others are the answer."""
-        self.buffer += data
-        for kind, payload in split_frames(self.buffer):
-            if kind == READY:
-                self._begin(**json.loads(payload))
-            elif self.answer:
+        for kind, payload in self.frames.take(data):
+            if self.answer:
                 self.answer.take(kind, payload)
+            elif kind == READY:
+                self._begin(**json.loads(payload))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Tell whoever waited for this process."""
@@ -129,15 +128,15 @@ class Worker(asyncio.Protocol):
     def lower(self) -> None:
         """Let this process run only when no other wants to."""
         self.low = True
-        lower(self.pid)
+        lower(self.thread)
 
     def restore(self) -> bool:
         """Give the process its priority back; not everybody is allowed to."""
-        self.low = self.low and not restore(self.pid)
+        self.low = self.low and not restore(self.thread)
         return not self.low
 
-    def _begin(self, pid: int, isolated: bool) -> None:
-        self.pid, self.isolated, self.ready = pid, isolated, True
+    def _begin(self, pid: int, thread: int, isolated: bool) -> None:
+        self.pid, self.thread, self.isolated, self.ready = pid, thread, isolated, True
         with suppress(OSError, AttributeError):
             self.handle = os.pidfd_open(pid)
         self.begun.set()
@@ -151,7 +150,7 @@ class Worker(asyncio.Protocol):
         return QueryFailed(kind, said.splitlines()[0][:200] if said else "")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Answer:
     """An answer that is being read: its head (`kind`: solutions, boolean, graph), then the bytes, then how many rows there were.
 
@@ -165,9 +164,8 @@ class Answer:
     kind: str = ""
     format: str = ""
     encoding: str = ""
-    variables: list[str] = field(default_factory=list)
+    variables: tuple[str, ...] = ()
     rows: int = 0
-    size: int = 0
     cut: bool = False
     whole: bool = False
     worker: Worker | None = None
@@ -210,8 +208,10 @@ class Answer:
             self.close()
 
     async def read(self) -> bytes:
-        """Return all bytes."""
-        return b"".join([chunk async for chunk in self.chunks()])
+        """Return all bytes; raises QueryFailed where it broke off half-way."""
+        if not self.whole:
+            return b"".join([chunk async for chunk in self.chunks()])
+        return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
 
     def close(self) -> None:
         """Give the process back, or end it when the answer was not written to the end. May be called again."""
@@ -228,11 +228,11 @@ class Answer:
             if self.kept < HELD_BACK and not self.delivered:
                 return
         elif kind == HEAD:
-            self.kind, self.format, encoding, *self.variables = payload.decode().split(" ")
-            self.encoding = "" if encoding == "-" else encoding
+            self.kind, self.format, encoding, *variables = payload.decode().split(" ")
+            self.encoding, self.variables = "" if encoding == "-" else encoding, tuple(variables)
             return
         elif kind == END:
-            self.rows, self.size, cut = map(int, payload.split())
+            self.rows, cut = map(int, payload.split())
             self.cut, self.whole = bool(cut), True
             self.pool.finished(self, None)
         else:
@@ -302,6 +302,34 @@ class Line:
         return max(self.lines.values(), key=len)[-1]
 
 
+class Running:
+    """The queries that run now, and how many short and long ones (False, True) each client has among them."""
+
+    def __init__(self) -> None:
+        self.answers: dict[Answer, None] = {}
+        self.of = {False: Counter[str](), True: Counter[str]()}
+
+    def add(self, answer: Answer) -> None:
+        """Note the beginning of a query."""
+        self.answers[answer] = None
+        self.of[answer.long][answer.client] += 1
+
+    def remove(self, answer: Answer) -> None:
+        """Note the end of a query, if it runs."""
+        if answer in self.answers:
+            del self.answers[answer]
+            counts = self.of[answer.long]
+            counts[answer.client] -= 1
+            if not counts[answer.client]:
+                del counts[answer.client]
+
+    def lengthen(self, answer: Answer) -> None:
+        """Note that a query that runs is a long one from now on."""
+        self.remove(answer)
+        answer.long = True
+        self.add(answer)
+
+
 class Pool:
     """Query processes on one store folder or endpoint. Use it as an async context manager, in one event loop."""
 
@@ -311,7 +339,7 @@ class Pool:
         self._nursery, self._own_nursery = nursery or Nursery(), nursery is None
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
-        self._running: set[Answer] = set()
+        self._running = Running()
         self._waiting, self._parked = Line(), Line()
         self._starting: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.TimerHandle | None = None
@@ -329,7 +357,7 @@ class Pool:
 
     async def __aexit__(self, *_: object) -> None:
         self._closed = True
-        for answer in [*self._running, *self._waiting, *self._parked]:
+        for answer in [*self._running.answers, *self._waiting, *self._parked]:
             self.fail(answer, QueryFailed("unavailable"))
         if self._ticking:
             self._ticking.cancel()
@@ -346,7 +374,7 @@ class Pool:
     @property
     def running(self) -> int:
         """How many queries run now."""
-        return len(self._running)
+        return len(self._running.answers)
 
     @property
     def waiting(self) -> int:
@@ -358,15 +386,13 @@ class Pool:
         """Whether every process has left the network."""
         return all(worker.isolated for worker in self._all if worker.ready)
 
-    async def ask(self, query: Query, client: str = "", seconds: float | None = None) -> Answer:
-        """Start a query and return its answer once it may begin. `seconds` asks for an earlier deadline.
+    async def ask(self, query: Query, client: str = "") -> Answer:
+        """Start a query and return its answer once it may begin.
 
         Raises:
             QueryFailed: any of its kinds; `overload` when too many wait already.
         """
-        now = asyncio.get_running_loop().time()
-        early = max(self.limits.seconds - seconds, 0) if seconds is not None else 0
-        answer = Answer(self, query, client, now - early)
+        answer = Answer(self, query, client, time.monotonic())
         self._admit(answer)
         try:
             await answer.begun()
@@ -377,16 +403,16 @@ class Pool:
 
     def finished(self, answer: Answer, failure: QueryFailed | None) -> None:
         """Take a process back whose answer was written, and count how it ended."""
-        self._running.discard(answer)
+        self._running.remove(answer)
         worker, answer.worker = answer.worker, None
-        if answer.long and asyncio.get_running_loop().time() - answer.started < self.limits.long_seconds:
+        if answer.long and time.monotonic() - answer.started < self.limits.long_seconds:
             self._known_long.pop(answer.query.text, None)
         self._count(answer, failure)
         if worker:
             worker.answer = None
             if worker.transport and not worker.transport.is_reading():
                 worker.transport.resume_reading()
-            if worker.restore() and not self._closed:
+            if (not worker.low or worker.restore()) and not self._closed:
                 self._idle.append(worker)
             else:
                 worker.kill()
@@ -398,7 +424,7 @@ class Pool:
             return
         answer.failure = failure
         self._count(answer, failure)
-        self._running.discard(answer)
+        self._running.remove(answer)
         if not (self._waiting.remove(answer) or self._parked.remove(answer)) and answer.worker:
             answer.worker.kill()
         answer.worker = None
@@ -432,7 +458,7 @@ class Pool:
         if text is None:
             return False
         answer.query, answer.again = replace(answer.query, text=text), True
-        self._running.discard(answer)
+        self._running.remove(answer)
         answer.reset()
         (self._parked if answer.long else self._waiting).add(answer)
         return True
@@ -459,7 +485,7 @@ class Pool:
 
     def _dispatch(self) -> None:
         """Give idle processes to those who wait: to long queries where their lane has a place, else to short ones."""
-        while self._idle:
+        while self._idle and (self._waiting.lines or self._parked.lines):
             answer = self._parked.next(self._may_be_long) if self._parked.lines and len(self._idle) > 1 else None
             if answer:
                 answer.long = True
@@ -471,10 +497,10 @@ class Pool:
 
     def _start(self, answer: Answer, worker: Worker) -> None:
         answer.worker, worker.answer = worker, answer
-        answer.started = asyncio.get_running_loop().time()
+        answer.started = time.monotonic()
         self._running.add(answer)
-        if answer.long:
-            self.tally.long += 1
+        self.tally.long += answer.long
+        if answer.long or (MAY_RESTORE and self._is_heavy(answer.client)):  # what has long ones is likely to ask more of them
             worker.lower()
         assert worker.transport
         worker.transport.write(answer.query.packed())
@@ -485,8 +511,7 @@ class Pool:
         One with long queries has all places but one at most, and not the last idle processes: it might use them up faster
         than new ones start. The very last is for a client that has nothing at all.
         """
-        mine = sum(1 for a in self._running if a.client == client and not a.long)
-        short = sum(1 for a in self._running if not a.long)
+        mine, short = self._running.of[False][client], self._running.of[False].total()
         is_heavy = self._is_heavy(client)
         if not mine and not is_heavy:
             return short <= self.limits.workers
@@ -494,26 +519,24 @@ class Pool:
         return len(self._idle) > reserve and short < self.limits.workers and mine < max(self.limits.workers - is_heavy, 1)
 
     def _may_be_long(self, client: str) -> bool:
-        running = [a for a in self._running if a.long]
-        mine = sum(1 for a in running if a.client == client)
-        return len(running) < self.limits.long and mine < max(self.limits.long - 1, 1)
+        running = self._running.of[True]
+        return running.total() < self.limits.long and running[client] < max(self.limits.long - 1, 1)
 
     def _tick(self) -> None:
         """Look at the clock: end what is overdue, and move what is long to its lane."""
-        now = asyncio.get_running_loop().time()
-        for answer in [*self._parked, *self._waiting, *self._running]:  # in this order: none is to begin that is overdue itself
+        now = time.monotonic()
+        # in this order: none is to begin that is overdue itself
+        for answer in [*self._parked, *self._waiting, *self._running.answers]:
             if now - answer.arrived >= self.limits.seconds:
                 kind = "deadline" if answer.started else "overload"
                 self.fail(answer, QueryFailed(kind, f"{self.limits.seconds:g} s"))
             elif answer.worker and not answer.long:
-                self._look_at(answer, answer.worker, now - answer.started)
-        busy = self._running or self._waiting or self._parked
+                self._look_at(answer, now - answer.started)
+        busy = self.running or self.waiting
         self._ticking = asyncio.get_running_loop().call_later(TICK, self._tick) if busy and not self._closed else None
 
-    def _look_at(self, answer: Answer, worker: Worker, seconds: float) -> None:
-        """Give way to others after a moment; then move to the long lane, the sooner when the client has queries there."""
-        if MAY_RESTORE and not worker.low and seconds >= GIVES_WAY:
-            worker.lower()
+    def _look_at(self, answer: Answer, seconds: float) -> None:
+        """Move what is long to the long lane, the sooner when its client has queries there."""
         if seconds >= (self.limits.long_seconds * HASTE if self._is_heavy(answer.client) else self.limits.long_seconds):
             self._known_long[answer.query.text] = None
             while len(self._known_long) > KNOWN:
@@ -521,22 +544,22 @@ class Pool:
             self._demote(answer)
 
     def _is_heavy(self, client: str) -> bool:
-        return client in self._parked.lines or any(a.long and a.client == client for a in self._running)
+        return client in self._parked.lines or client in self._running.of[True]
 
     def _demote(self, answer: Answer) -> None:
         """Move a query to the long lane; where that is full it waits, unless its client has a part of the answer already."""
         assert answer.worker
         if self._may_be_long(answer.client):
-            answer.long = True
+            self._running.lengthen(answer)
             self.tally.long += 1
             answer.worker.lower()
         elif answer.delivered and len(self._all) < PROCESSES * self.limits.workers:
-            answer.long = True  # it cannot begin anew: one more long query than there should be
+            self._running.lengthen(answer)  # it cannot begin anew: one more long query than there should be
             self.tally.long += 1
         elif answer.delivered or len(self._parked) >= self.limits.queue:
             self.fail(answer, QueryFailed("overload"))
         else:
-            self._running.discard(answer)
+            self._running.remove(answer)
             answer.worker.kill()
             answer.reset()
             self._parked.add(answer)
@@ -548,12 +571,8 @@ class Pool:
 
     def _refill(self) -> None:
         """Have as many processes as may run short queries and some that stand by, besides those at long queries."""
-        at_long = sum(1 for a in self._running if a.long)
-        while (
-            not self._closed
-            and self._failures < RECOVERIES
-            and len(self._all) < self.limits.workers + 1 + self.limits.spare + at_long
-        ):
+        wanted = self.limits.workers + 1 + self.limits.spare + self._running.of[True].total()
+        while len(self._all) < wanted and self._failures < RECOVERIES and not self._closed:
             try:
                 ours, errors = self._nursery.hatch(self.order)
             except (KgError, OSError) as error:

@@ -44,6 +44,7 @@ GRAPHS |= {"rdfxml": ox.RdfFormat.RDF_XML, "nquads": ox.RdfFormat.N_QUADS, "trig
 Name = ox.NamedNode | ox.DefaultGraph
 Results = ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples
 _NOTHING = ox.Store()
+_PREFIXES = [(name + ":", name, iri) for name, iri in PREFIXES.items()]
 _PREFIXED = {"turtle", "trig", "rdfxml"}
 # What stands between two rows. In JSON a text that ends in `}},{` counts as one more: to look for that costs what the count does.
 _ROW_MARKS = {"json": b'}},{"', "xml": b"</result>", "tsv": b"\n"}
@@ -83,8 +84,8 @@ class FrameWriter:
         self.left = query.max_bytes
         self.buffer = bytearray()
         self.coder: Coder | None = None
-        self.head: tuple[str, str, list[str]] = ("", "", [])
-        self.rows = Rows("")
+        self.head: tuple[str, str, list[str]]
+        self.rows: Rows
 
     def begin(self, kind: str, format_: str, variables: list[str]) -> None:
         """Remember what the head will say; it is sent with the first bytes."""
@@ -98,9 +99,10 @@ class FrameWriter:
             raise Refusal("size")
         self.buffer += data
         if len(self.buffer) >= CHUNK:
-            keep = self.buffer[-4:]  # the last bytes may get a remark
-            self._send(*self._passed(bytes(memoryview(self.buffer)[:-4])))
-            self.buffer = keep
+            passed = bytes(memoryview(self.buffer)[:-4])  # the last bytes may get a remark
+            del self.buffer[:-4]
+            self.rows.count(passed)
+            self._send(*self._packed(passed))
         return len(data)
 
     def flush(self) -> None:
@@ -108,13 +110,12 @@ class FrameWriter:
 
     def end(self, cut_at: int = 0) -> None:
         """Send what is left, and the end. `cut_at`: how many rows an answer has that was cut; 0 when none was asked for."""
-        self.rows.count(bytes(self.buffer))
+        rest = bytes(self.buffer)
+        self.rows.count(rest)
         rows = self.rows.total()
         cut = 0 < cut_at <= rows
-        self.rows = Rows("")  # all are counted
-        rest = _remarked(self.head[1], bytes(self.buffer), cut_at) if cut else bytes(self.buffer)
-        first, packed = self._passed(rest, final=True)
-        self.pipe.sendall(first + packed + words(END, rows, self.query.max_bytes - self.left, int(cut)))
+        first, packed = self._packed(_remarked(self.head[1], rest, cut_at) if cut else rest, final=True)
+        self.pipe.sendall(first + packed + words(END, rows, int(cut)))
 
     def _send(self, first: bytes, data: bytes) -> None:
         """Send two pieces without putting them together."""
@@ -122,9 +123,8 @@ class FrameWriter:
         if sent < len(first) + len(data):
             self.pipe.sendall((first + data)[sent:])
 
-    def _passed(self, data: bytes, final: bool = False) -> tuple[bytes, bytes]:
-        """Return what goes over the socket: what comes before the bytes, and the bytes, counted and compressed."""
-        self.rows.count(data)
+    def _packed(self, data: bytes, final: bool = False) -> tuple[bytes, bytes]:
+        """Return what goes over the socket: what comes before the bytes, and the bytes, compressed."""
         first = b""
         if self.coder is None:
             encoding = self.query.encoding if len(data) >= WORTH_COMPRESSING else ""
@@ -274,7 +274,7 @@ def _run(store: ox.Store, default: list[Name] | None, named: list[Name] | None, 
         return store.query(
             text,
             base_iri=BASE,
-            prefixes={name: iri for name, iri in PREFIXES.items() if name + ":" in text},
+            prefixes={name: iri for mark, name, iri in _PREFIXES if mark in text},
             default_graph=default,  # type: ignore[arg-type]
             named_graphs=named,  # type: ignore[arg-type]
         )
@@ -302,7 +302,7 @@ def serve_queries(pipe: socket.socket, order: Order, isolated: bool) -> None:
     """Answer queries from a socket, one at a time, until it closes."""
     engine = RemoteEngine(order) if order.endpoint else LocalEngine(Path(order.store))
     ready()
-    pipe.sendall(told(READY, pid=os.getpid(), isolated=isolated))
+    pipe.sendall(told(READY, pid=os.getpid(), thread=threading.get_native_id(), isolated=isolated))
     file = pipe.makefile("rb")
     while header := file.read(FRAME.size):
         query = Query.unpacked(file.read(FRAME.unpack(header)[1]))

@@ -261,8 +261,7 @@ def test_a_server_that_is_stopped_lets_its_requests_end_and_leaves_nothing_behin
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert server.stdout and "serving" in server.stdout.readline()
-        time.sleep(1)
-        family = _family(server.pid)
+        family = _grown(server.pid)
         assert len(family) > 3
     finally:
         server.terminate()
@@ -275,11 +274,19 @@ def test_a_server_that_is_killed_leaves_no_process_behind(out):
     command = [sys.executable, "-m", "kg.cli", "serve", "--out", str(out), "--port", str(free_ports(1)[0])]
     server = subprocess.Popen([*command, "--questions", str(out / "questions")], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert server.stdout and "serving" in server.stdout.readline()
-    time.sleep(1)
-    family = _family(server.pid)
+    family = _grown(server.pid)
     server.kill()
     server.wait()
     assert len(family) > 3 and _gone(family)
+
+
+def _grown(pid: int) -> list[int]:
+    """Return a server and its processes, once it has a few."""
+    for _ in range(100):
+        if len(family := _family(pid)) > 3:
+            break
+        time.sleep(0.1)
+    return family
 
 
 def _family(pid: int) -> list[int]:

@@ -13,7 +13,7 @@ from kg.graph.literals import both, decimal_literal, es, year_literal
 from kg.issues import Issues
 from kg.namespaces import OA, PG, RFC5147, VOID, count_iri, item_iri, plan_graph, plan_iri, thing_iri
 from kg.ontology import Ontology
-from kg.records import LINKS, Budget, Figure, Partner, Record, Statement, Target
+from kg.records import LINKS, Budget, Figure, Partner, Record, Review, Statement, Target
 from kg.text import shorten
 
 _SIMPLE = ("line", "page", "text", "clean", "axis", "row", "confidence", "rule")
@@ -81,15 +81,13 @@ class PlanGraph:
         self._keyed(plan, "period.start", record.start)
         self._keyed(plan, "period.end", record.end)
         if record.organization:
-            self._add(plan, PG.presentedBy, thing_iri("organization", record.organization.id or ""))
+            self._add(plan, PG.presentedBy, thing_iri("organization", record.organization.key))
         if record.candidate:
             candidate = item_iri(record.plan, "candidate")
             self._typed(candidate, PG.Candidate)
             self._add(candidate, RDFS.label, es(record.candidate.raw.title()))
             self._add(plan, PG.candidate, candidate)
-        self._add(plan, PG.reviewStatus, thing_iri("review-status", record.review.status))
-        self._keyed(plan, "review.by", record.review.by)
-        self._keyed(plan, "review.date", record.review.date)
+        self._review(plan, record.review, own=True)
         self._add(plan, PG.statementCount, Literal(len(record.statements), datatype=XSD.integer))
         self._source()
 
@@ -132,7 +130,7 @@ class PlanGraph:
         dimension = self._dimension(statement)
         if dimension:
             self._add(node, PG.dimension, thing_iri("dimension", dimension))
-        self._add(node, PG.reviewStatus, thing_iri("review-status", statement.review or self.record.review.status))
+        self._review(node, self.record.review_of(statement), own=statement.review is not None)
         self._evidence(node, [(statement.line, statement.first_run), *((p.line, p.text) for p in statement.parts)])
         if statement.target:
             self._target(node, statement.target)
@@ -147,6 +145,13 @@ class PlanGraph:
             for kind in ("institution", "territory", "place"):
                 if key := getattr(mention, kind):
                     self._add(node, PG.mentions, thing_iri(kind, key))
+
+    def _review(self, node: URIRef, review: Review, own: bool) -> None:
+        """State how far the review has come; who and on which day only where it is the thing's own."""
+        self._add(node, PG.reviewStatus, thing_iri("review-status", review.status))
+        if own:
+            self._keyed(node, "review.by", review.by)
+            self._keyed(node, "review.date", review.date and review.date[:10])
 
     def _dimension(self, statement: Statement) -> str | None:
         """Return the JNE dimension: that of the plan's own axis, else that of the first issue."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import RDF, RDFS, SKOS, XSD
@@ -142,15 +142,19 @@ def _place(graph: Graph, place: Place, gazetteer: Gazetteer, ontology: Ontology)
                 graph.add((node, PG.within, thing_iri("territory", upper)))
 
 
-def actors_graph(registry: Registry, records: Iterable[Record]) -> Graph:
-    """Return institutions (all listed ones, regional governments, and what the records name), funds and organizations."""
+def actors_graph(registry: Registry, records: Collection[Record]) -> Graph:
+    """Return institutions (all listed ones, regional governments, and what the records name), funds and organizations.
+
+    An organization that a record names and the registry does not know has a label and no kind: a check asks for it.
+    """
     graph = Graph()
     scheme = ID["institution-kind"]
     _scheme(graph, scheme, "Clases de institución", "Kinds of institution")
     for kind in registry.kinds.values():
         _concept(graph, thing_iri("institution-kind", kind.id), scheme, kind.es, kind.en, kind.definition_es, kind.definition_en)
     named = {k for r in records for k in _institutions_named(r)}
-    wanted = {**registry.listed, **{k: i for k, i in registry.families.items() if k in named or i.kind == "regional-government"}}
+    named |= registry.regional_governments
+    wanted = {**registry.listed, **{k: i for k, i in registry.families.items() if k in named}}
     for institution in wanted.values():
         _institution(graph, registry.listed.get(institution.id, institution))
     for fund in registry.funds.values():
@@ -177,6 +181,11 @@ def actors_graph(registry: Registry, records: Iterable[Record]) -> Graph:
             graph.add((node, PG.acronym, Literal(short)))
         if organization.jne_id:
             graph.add((node, PG.jneId, Literal(organization.jne_id)))
+    for unknown in (r.organization for r in records if r.organization and r.organization.key not in registry.organizations):
+        node = thing_iri("organization", unknown.key)
+        graph.add((node, RDF.type, PG.PoliticalOrganization))
+        if (node, RDFS.label, None) not in graph:
+            graph.add((node, RDFS.label, es(unknown.raw)))
     return graph
 
 

@@ -10,14 +10,14 @@ may differ, so a syntax error is told with `syntax_refusal` on the text as it wa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
 from kg.sparql.limits import TextLimits, measure
 from kg.sparql.rewriting import rewritten, safe_order
 from kg.sparql.syntax import syntax_refusal
-from kg.sparql.tokens import FORMS, ODD_IRI, OPAQUE, VOLATILE, Refusal, Token, bare, place_of, tokens
+from kg.sparql.tokens import FORMS, ODD_IRI, OPAQUE, VOLATILE, VOLATILE_WORDS, Refusal, Token, bare, place_of, tokens
 
 __all__ = [
     "Prepared",
@@ -39,12 +39,14 @@ __all__ = [
 _UPDATE = re.compile(
     r"\s*(?:(?:BASE|PREFIX\s*[^\s:]*:)\s*)*(INSERT|DELETE|LOAD|CLEAR|DROP|CREATE|ADD|MOVE|COPY|WITH)\b", re.IGNORECASE
 )
-# What is so short cannot pass the limits, so that nothing has to be counted; the words need a closer look.
-_LIMITED = re.compile(r"limit|values", re.IGNORECASE)
 _LAST_LIMIT = re.compile(r"}\s*LIMIT\s+(\d{1,18})\s*\Z", re.IGNORECASE)
+# What is so short cannot pass the limits, so that nothing has to be counted; the words need a closer look.
 SMALL = 600
 SMALL_SIGNS = 38
-_ODD_WORD = re.compile(r"from|exists|<<|\\", re.IGNORECASE)
+_ODD_WORDS = ("from", "exists", "<<", "\\")
+# An IRI in which a `#` begins no comment, whatever stands around it.
+_SIGNED_IRI = re.compile(r"<[A-Za-z][A-Za-z0-9+.-]*://[^<>\"'{}|^`\\\s#]*#[^<>\"'{}|^`\\\s#]*>")
+_SPACE = re.compile(r"[ \t\r\n]{2,}|[\t\r\n]")  # where it is not one blank already
 _SIMPLE_HEAD = re.compile(
     r"\s*(?:PREFIX\s+[\w-]*:\s*<[^<>\"{}|^`\s]*>\s*)*(?P<form>SELECT|ASK|CONSTRUCT|DESCRIBE)"
     r"(?:\s+(?:DISTINCT|REDUCED))?(?:\s*(?P<star>\*)|(?=[\s?$({<]))",
@@ -98,7 +100,7 @@ def prepare(
 
 def _small(text: str) -> Prepared | None:
     """Make a text ready that is too short and simple to pass a limit and has nothing to rewrite; None where it is not."""
-    if len(text) > SMALL or max(map(text.count, "{([,;./|!-+^ \n")) > SMALL_SIGNS or _ODD_WORD.search(text):
+    if len(text) > SMALL or max(map(text.count, "{([,;./|!-+^ \n")) > SMALL_SIGNS or _has_any(text, _ODD_WORDS):
         return None
     head = _SIMPLE_HEAD.match(text)
     if head is None:
@@ -122,6 +124,8 @@ def normalized(text: str) -> str:
 
     Two queries of different meaning have different keys; a doubtful text is its own key.
     """
+    if not _has_any(text, ('"', "'", "\\")) and text.count("#") == len(_SIGNED_IRI.findall(text)):
+        return _SPACE.sub(" ", text).strip(" ")  # all white space is that and nothing else, and there is no comment
     if ODD_IRI.search(text):
         return text
     return OPAQUE.sub(lambda match: " " if match.lastgroup == "space" else match[0], text).strip(" ")
@@ -129,7 +133,7 @@ def normalized(text: str) -> str:
 
 def is_repeatable(text: str) -> bool:
     """Tell whether the same graph gives the same answer each time; in doubt it does not."""
-    if not VOLATILE.search(text):
+    if not _has_any(text, VOLATILE_WORDS):
         return True
     return not ODD_IRI.search(text) and not re.search(VOLATILE.pattern + r"\s*\(", bare(text), re.IGNORECASE)
 
@@ -151,7 +155,7 @@ def limit_rows(prepared: Prepared, most: int) -> tuple[str, int]:
     if not most or prepared.form != "SELECT":
         return prepared.text, 0
     text, depth, values, limit = prepared.text, 0, len(prepared.text), -1
-    if not _LIMITED.search(text):
+    if not _has_any(text, ("limit", "values")):
         return f"{text}\nLIMIT {most}", most
     if (last := _LAST_LIMIT.search(text)) and int(last[1]) <= most:
         return text, 0
@@ -171,6 +175,12 @@ def limit_rows(prepared: Prepared, most: int) -> tuple[str, int]:
     if own is None or not own.text.isdigit() or int(own.text) <= most:
         return text, 0
     return f"{text[: own.start]}{most}{text[own.end :]}", most
+
+
+def _has_any(text: str, words: Iterable[str]) -> bool:
+    """Tell whether one of the words, in small letters, stands anywhere in a text; several times faster than a pattern."""
+    lower = text.lower()
+    return any(word in lower for word in words)
 
 
 def _refuse_service(text: str) -> None:

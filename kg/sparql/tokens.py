@@ -41,7 +41,8 @@ OPAQUE = re.compile(
 # `FILTER(?a<b:c)#>` holds an IRI only at first sight. With a quote or a comment sign in it, the rest may be read differently,
 # too; `http://` within an expression is not SPARQL, so an IRI with an authority is one.
 ODD_IRI = re.compile(r"<(?![A-Za-z][A-Za-z0-9+.-]*://)[^<>\s]*['#]|<(?=[^<>\s]*service)[^<>\s]*\)", re.IGNORECASE)
-VOLATILE = re.compile(r"(?:NOW|RAND|UUID|BNODE)", re.IGNORECASE)
+VOLATILE_WORDS = ("now", "rand", "uuid", "bnode")
+VOLATILE = re.compile(f"(?:{'|'.join(VOLATILE_WORDS)})", re.IGNORECASE)
 FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
 _WORDS = re.compile(r"\w+")
 FUNCTIONS = set(

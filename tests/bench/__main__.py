@@ -7,7 +7,7 @@ import shutil
 import sys
 
 from kg.paths import DEFAULT_OUT
-from tests.bench import building
+from tests.bench import building, reading
 from tests.bench.answering import Answering
 from tests.bench.data import CACHE, prepared, say
 from tests.bench.engines import NAMES
@@ -24,6 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--sizes", default="1e5,1e6,1e7", help="triples of the synthetic graphs, with commas between")
     parser.add_argument("--no-building", action="store_true", help="leave out the steps of a build")
+    parser.add_argument("--no-reading", action="store_true", help="leave out the reading of documents")
     arguments = parser.parse_args()
     parts = ["# Bench", machine(), INTRODUCTION]
     failed = False
@@ -31,6 +32,11 @@ def main() -> int:
         say("the steps of a build")
         rows = building.rows()
         parts += ["## Building", table(rows, [])]
+    if not arguments.no_reading:
+        say("reading documents")
+        rows = reading.rows()
+        failed |= any(row.mark == "MISSED" for row in rows)
+        parts += ["## Reading", table(rows, [])]
     for size in [int(float(text)) for text in arguments.sizes.split(",") if text]:
         answering = Answering(prepared(size))
         answering.run()

@@ -1,4 +1,4 @@
-"""The steps of a build and of reading a document, each beside something that everybody knows.
+"""The steps of a build, each beside something that everybody knows.
 
 Each pair of commands is run in turn, several times; the ratio is that of the medians.
 """
@@ -12,9 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kg.build import make_graphs, read_graphs, validate_parts, write_graph
-from kg.documents import Document
 from kg.paths import PLANS
-from kg.reading.drafts import draft_record
 from kg.records import load_records
 from tests.bench.report import Row
 
@@ -50,25 +48,7 @@ def bench_building(folder: Path) -> list[Row]:
     ]
 
 
-def bench_reading() -> list[Row]:
-    """Compare drafting a document with drafting one four times as long: the ratio should stay near four."""
-    lines: list[str] = []
-    for section in range(40):
-        lines += [f"## {'I' * (section % 3 + 1)}. SECTOR {section}", "### Problemática:"]
-        lines += [f"- Falta de agua potable y desagüe en el sector {section} {i}." for i in range(5)]
-        lines += ["### Propuestas"]
-        lines += [f"- Programa {i} de agua potable por S/ {i + 1} 000 en convenio con el MINSA." for i in range(10)]
-
-    def document(times: int) -> Document:
-        return Document("bench.md", "0" * 64, "text/markdown", tuple(lines * times))
-
-    draft_record(document(1), "bench")
-    one = median_of(lambda: draft_record(document(1), "bench"), 3)
-    four = median_of(lambda: draft_record(document(4), "bench"), 3)
-    return [row("draft 2,880 lines", four, "draft 720 lines", one, 3)]
-
-
 def rows() -> list[Row]:
     """Run everything, in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="kg-bench-") as folder:
-        return bench_building(Path(folder)) + bench_reading()
+        return bench_building(Path(folder))
