@@ -35,6 +35,12 @@ def test_missing(tmp_path):
         list(find_documents(tmp_path))
 
 
+def test_what_is_no_plan_is_passed_over(tmp_path):
+    for name in ("plan.pdf", "README.md", "~$plan.docx", ".plan.html", "plan.csv"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [p.name for p in find_documents(tmp_path)] == ["plan.pdf"]
+
+
 def test_lines_are_those_of_an_editor(tmp_path):
     path = tmp_path / "a.md"
     path.write_bytes("\ufeffuno\r\ndos\rtres\n".encode())

@@ -163,7 +163,7 @@ PACKED = """### DIMENSIÓN SOCIAL
 
 | Problema identificado | Objetivo estratégico | Indicador | Meta 2023-2026 |
 |---|---|---|---|
-| 1. Anemia en niños. 2. Sin personal. | 1. Disminuirla. 2. Asegurar la atención. | 1. Prevalencia. 2. No especificado | 1. Al 30%. 2. 24 puestos. |
+| 1. Anemia en niños. 2. Sin personal. | 1. Disminuirla. 2. Atender. | 1. Tasa. 2. No especificado | 1. Al 30%. 2. 24 puestos. |
 | No especificado | Digitalizar los trámites | - | No especificado |
 """
 
@@ -172,8 +172,8 @@ def test_numbered_items_of_a_row_belong_together():
     found = drafted(PACKED)
     assert links(found, "addresses") == {
         "Disminuirla.": ["Anemia en niños."],
-        "Asegurar la atención.": ["Sin personal."],
-        "Prevalencia.": ["Anemia en niños."],
+        "Atender.": ["Sin personal."],
+        "Tasa.": ["Anemia en niños."],
         "Al 30%.": ["Anemia en niños."],
         "24 puestos.": ["Sin personal."],
     }

@@ -128,7 +128,8 @@ def find_documents(folder: Path) -> Iterator[Path]:
     """
     if not folder.is_dir():
         raise KgError(f"{folder}: no such folder; name the folder that holds the plan documents")
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in MEDIA_TYPES and not p.name.lower().startswith("readme"))
+    passed_over = ("readme", ".", "~$")  # hidden files, and what word processors leave beside an open document
+    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in MEDIA_TYPES and not p.name.lower().startswith(passed_over))
     if not found:
         raise KgError(f"{folder}: no document in it ({', '.join(MEDIA_TYPES)})")
     yield from found
