@@ -172,7 +172,8 @@ def test_an_organization_that_is_not_known_is_kept_as_written():
     drafting = drafting_of(txOrganizacionPolitica="MOVIMIENTO INVENTADO", txRegion="PUNO", txTipoEleccion="REGIONAL")
     assert drafting.record.organization is not None
     assert (drafting.record.organization.raw, drafting.record.organization.id) == ("MOVIMIENTO INVENTADO", None)
-    assert not drafting.whole
+    assert drafting.record.organization.key == "movimiento-inventado"
+    assert drafting.whole
     assert any(n.kind == "organization" for n in drafting.notes)
 
 
@@ -303,6 +304,7 @@ def test_the_import_writes_loadable_records_and_a_report(tmp_path, capsys):
     assert written == [
         "060812-2027-2030-podemos-peru",
         "150139-2027-2030-alianza-para-el-progreso",
+        "2101-2027-2030-movimiento-inventado-por-el-trigo",
         "nacional-2026-2031-accion-popular",
     ]
     for path in tmp_path.glob("*.yaml"):
@@ -312,8 +314,8 @@ def test_the_import_writes_loadable_records_and_a_report(tmp_path, capsys):
     assert "listas.json: resumen / summary 1 (nacional-2026-2031-accion-popular): datoGeneral.txColor:" in report
     assert "dimensiones.jsonl: resumen / summary 3: no es un resumen" in report
     assert "azul" not in report
-    assert [p.stem for p in (tmp_path / "unresolved").glob("*.yaml")] == ["2101-2027-2030-movimiento-inventado-por-el-trigo"]
-    assert "3 registros escritos" in capsys.readouterr().err
+    assert not (tmp_path / "unresolved").exists()
+    assert "4 registros escritos" in capsys.readouterr().err
 
 
 def test_what_is_there_is_not_overwritten(tmp_path, capsys):

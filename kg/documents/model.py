@@ -7,6 +7,8 @@ from functools import cached_property
 
 from kg.text import fold, strip_markup
 
+_RUNS_ON = 400  # lines that a quote may reach over, in text of a word a line
+
 
 @dataclass(frozen=True)
 class Gap:
@@ -62,8 +64,8 @@ class Document:
         words = quote.split()
         return next((at for size in range(len(words), 0, -1) if (at := text.find(" ".join(words[:size]))) >= 0), 0)
 
-    def holds(self, quote: str, line: int, window: int = 8) -> bool:
-        """Say whether the quote stands at the line, or starts there and runs on over the next `window` lines.
+    def holds(self, quote: str, line: int, window: int = _RUNS_ON) -> bool:
+        """Say whether the quote stands at the line, or starts there and runs on, over at most the next `window` lines.
 
         White space, mark-up, case and accents are not compared; line is 1-based.
         """
@@ -72,9 +74,17 @@ class Document:
         wanted = fold(strip_markup(quote))
         if wanted in self._plain[line - 1]:
             return True
-        joined = " ".join(part for part in self._plain[line - 1 : line + window] if part)
-        start = joined.find(wanted)
-        return 0 <= start <= len(self._plain[line - 1])
+        first = self._plain[line - 1]
+        if wanted.split(" ", 1)[0] not in first:
+            return False
+        parts, length = [first], len(first)
+        for part in self._plain[line : line + window]:
+            if length > len(first) + len(wanted):
+                break
+            if part:
+                parts.append(part)
+                length += len(part) + 1
+        return 0 <= " ".join(parts).find(wanted) <= len(first)
 
     def find(self, quote: str) -> int | None:
         """Return the first line at which the quote stands, or None."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache
 
@@ -46,17 +46,30 @@ def direction_of(text: str, default: str = "reach") -> str:
     return verbs[0][2].direction if verbs else default
 
 
-def find_targets(text: str, year: int | None = None) -> list[Quantity]:
+def find_targets(text: str, year: int | None = None, is_target: bool = False) -> list[Quantity]:
     """Find what a target sentence aims at, in the order of the text; empty where it states no number.
 
-    `year` is the year of the column or plan; a year in the sentence itself (`al 2026`, `2030:`) wins.
+    `year` is the year of the column or plan; a year in the sentence itself (`al 2026`, `2030:`) wins. `is_target`: the plan itself
+    calls the text a target; then its first number counts also where the words alone would leave it open (`20 horas`), and `de 30 a 7
+    días` tells where it starts.
     """
     folded = fold_aligned(text)
     around = look_around(folded)
     items = join_pairs(folded, sorted(find_items(text, folded, around), key=lambda item: item.start), around)
     around = around.without_years([(item.start, item.end) for item in items if item.baseline is not None])
     kept = [item for item in items if _is_target(item, folded, around)]
+    if is_target:
+        kept = [_from_start(item, folded) for item in kept or [i for i in items if i.kind != "refused"][:1]]
     return [_quantity(text, folded, item, around, year) for item in kept]
+
+
+def _from_start(item: Item, folded: str) -> Item:
+    """Read `de 30 a 7 días` as a baseline and its target, not as a range."""
+    if item.upper is None or not re.search(r"(?:^|:\s?|\b(?:pasar|sube|baja)\s)de\s$", folded[: item.start]):
+        return item
+    return replace(
+        item, value=item.upper, upper=None, baseline=item.value, grows="increase" if item.upper > item.value else "decrease"
+    )
 
 
 def _is_target(item: Item, folded: str, around: Surroundings) -> bool:

@@ -70,7 +70,9 @@ def split_blocks(document: Document) -> list[Block]:
     roles = load_roles()
     lines = text_lines(document, roles)
     cutter = _Cutter(roles, is_wrapped(lines), usual_width(lines))
-    return _settle_titles(_mend_page_breaks(list(cutter.cut(lines))))
+    rules = {line.number for line in lines if _TABLE_RULE.match(line.text) and "-" in line.text}
+    blocks = [replace(b, is_head=True) if b.kind == "row" and b.line + 1 in rules else b for b in cutter.cut(lines)]
+    return _settle_titles(_mend_page_breaks(blocks))
 
 
 class _Cutter:
@@ -215,10 +217,26 @@ class _Cutter:
         ended = self._open[-1][1].rstrip().endswith(_ENDS)
         return now and ended and len(line.split()) > 1
 
+    def _joined(self, kind: str, first: list[tuple[int, str]], later: list[tuple[int, str]]) -> Iterator[Block]:
+        """Make one block of lines between which a page ended."""
+        if kind == "label":
+            block = _label(first, self._roles)
+        elif kind == "paragraph":
+            block = Block("paragraph", ((first[0][0], " ".join(strip_markup(text) for _, text in first)),))
+        else:
+            block = _block(kind, first)
+        yield replace(block, runs=(*block.runs, *later))
+
     def _flush(self) -> Iterator[Block]:
         lines, kind = self._open, self._kind
         self._open, self._kind = [], "none"
         if not lines:
+            return
+        first, later = _contiguous(lines)
+        if later:
+            titled, self._titled = self._titled, False
+            yield from self._joined(kind, first, later)
+            self._titled = titled
             return
         if kind == "paragraph" and self._titled:
             self._titled = False
@@ -229,6 +247,17 @@ class _Cutter:
             yield _label(lines, self._roles)
         else:
             yield _block(kind, lines)
+
+
+def _contiguous(lines: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+    """Part lines where something that is no text stood between them (a page number): the first run, and (line, text) of others."""
+    runs: list[list[tuple[int, str]]] = []
+    for number, text in lines:
+        if runs and runs[-1][-1][0] + 1 >= number:
+            runs[-1].append((number, text))
+        else:
+            runs.append([(number, text)])
+    return runs[0], [(run[0][0], " ".join(strip_markup(text) for _, text in run)) for run in runs[1:]]
 
 
 def _unnumbered(text: str) -> str:
@@ -353,6 +382,8 @@ def _settle_titles(blocks: list[Block]) -> list[Block]:
         listed = block.kind == "heading" and block.mark and not block.level and not block.bold
         if listed and _runs_on(block, before, after) and load_roles().of_label(block.text) is None:
             block = replace(block, kind="item")
+        elif block.kind == "item" and block.bold and not block.mark and after is not None and after.kind == "label":
+            block = replace(block, kind="heading", level=0)
         elif block.kind in {"item", "paragraph"} and _stands_as_title(block, before, after):
             block = replace(block, kind="heading")
         settled.append(block)

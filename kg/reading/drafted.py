@@ -32,6 +32,7 @@ class Drafted:
     owner: int | None = None
     number: int | None = None
     place: int = 0
+    goal: tuple[int, str] | None = None
 
     @property
     def text(self) -> str:

@@ -27,6 +27,7 @@ from kg.text import fold, shorten, slug, squeeze, strip_markup
 READER = f"kg draft {__version__}"
 _HEAD = 25
 _LONGEST_TITLE = 120
+_ITEM_BELOW = 60
 
 
 def draft_record(document: Document, key: str | None = None) -> Record:
@@ -34,6 +35,8 @@ def draft_record(document: Document, key: str | None = None) -> Record:
     blocks = split_blocks(document)
     walker = Walker(load_roles())
     found = walker.walk(blocks)
+    for drafted in found:
+        drafted.runs = tuple((_line_of(text, line, document), text) for line, text in drafted.runs)
     territory = find_territory(blocks)
     titles = _title_lines(document)
     organization = find_organization(blocks, titles)
@@ -58,6 +61,12 @@ def draft_record(document: Document, key: str | None = None) -> Record:
         statements=_with_pages(make_statements(found, kept, mentions, issues, end), document),
         findings=tuple(_unread(document)),
     )
+
+
+def _line_of(text: str, line: int, document: Document) -> int:
+    """Return the line at which the words begin: the block's, or the one further down that an item of several lines stands at."""
+    below = range(line, min(line + _ITEM_BELOW, len(document.lines)) + 1)
+    return next((n for n in below if document.holds(text, n)), line)
 
 
 def _with_pages(statements: Iterable[Statement], document: Document) -> tuple[Statement, ...]:
@@ -222,7 +231,7 @@ def _statement(
         axis=drafted.axis,
         row=drafted.row,
         issues=tuple(issues.strong(text)),
-        target=_target(text, end) if drafted.type == "target" else None,
+        target=_target(drafted, text, end) if drafted.type == "target" else None,
         budget=Budget(budget.raw, budget.amount, budget.currency, budget.certain, budget.readings) if budget else None,
         funding=mentions.funding("; ".join(filter(None, (drafted.funding, drafted.budget)))),
         partners=partners,
@@ -236,11 +245,14 @@ def _statement(
     )
 
 
-def _target(text: str, end: int | None) -> Target:
-    found = find_targets(text, end)
+def _target(drafted: Drafted, text: str, end: int | None) -> Target:
+    found = find_targets(text, end, is_target=True)
+    if not found and drafted.goal:
+        year, cell = drafted.goal
+        found = [replace(q, year=year) for q in find_targets(f"{cell}%" if text.startswith("%") else cell, year, is_target=True)]
     if not found:
         return Target(text if len(text) < 120 else text[:120].rsplit(" ", 1)[0])
-    first = found[0]
+    first = next((q for q in found if not (q.unit or "").startswith("PEN")), found[0])
     return Target(first.raw, first.value, first.unit, first.direction, first.year, first.baseline)
 
 

@@ -23,6 +23,8 @@ def kind_of(text: str, is_item: bool, role: str | None, roles: Roles) -> Kind:
         if roles.promises(text):
             return "proposal", "presentation-promise", 0.6
         return ("diagnosis", "figures", 0.5) if roles.describes(text) else ("principle", "heading", 0.7)
+    if role in {"vision", "principle", None} and not is_item and roles.commits(text):
+        return roles.named_thing(text) or "proposal", "commitment", 0.6
     if role == "baseline":
         return "diagnosis", "heading", 0.8
     if role in STATEMENTS:
@@ -38,7 +40,9 @@ def _kind_by_words(text: str, is_item: bool, roles: Roles) -> Kind:
         return "problem", "wording", 0.5
     if not is_item and roles.describes(text):
         return "diagnosis", "figures", 0.4
-    return ("proposal" if is_item else "principle"), "no-heading", 0.4
+    if is_item:
+        return "proposal", "no-heading", 0.4
+    return ("principle" if roles.professes(text) else "diagnosis"), "no-heading", 0.4
 
 
 def announces(block: Block) -> bool:

@@ -13,9 +13,11 @@ BULLET = re.compile(r"^(\s*)(?:(?<=\s)o(?=\s+[A-ZÁÉÍÓÚÑ\d])|[-–—•*·
 ENUMERATOR = re.compile(
     r"^\s*(?P<mark>(?:[A-Z]\.\d{1,2}\.?|[A-Z]\d{1,2}[.):]-?|\d{1,2}(?:\.\d{1,2})+\.?-?|\d{1,2}[.)]-?|[IVX]{1,5}[.)]-?|[a-zA-ZñÑ]{1,2}\)|[A-ZÑ]\.-?|[ivx]{1,4}\)|[a-z]\.)(?=\s|\S)|PARTE\s+[IVX\d]+)\s*(?P<rest>.*)$"
 )
-_LABELLED = re.compile(r"^(?P<label>[^:]{3,80}?)\s*(?::-?|(?<=\d)\.-|\s[–—-](?=\s))\s*(?P<rest>.*)$")
+_LABELLED = re.compile(r"^(?P<label>[^:]{3,80}?)\s*(?::-?|\.-|\s[–—-](?=\s))\s*(?P<rest>.*)$")
 BARE_MARK = re.compile(r"^\s*(?:[-–—•*·▪➢✓+●■◦○►▶✔❖§]|\uf0b7|\uf0a7|\uf0d8|\d{1,2}[.)]|[a-z]\))\s*$")
 _LOOSE = {"budget", "funding", "partner", "ignored", "presentation"}
+_BULLETED_LABEL = re.compile(r"(?:^|(?<=\s))[•▪●➢·]\s*(\**[A-ZÁÉÍÓÚÑ][^:•|]{2,40}):\s*")
+_MEASURED = re.compile(r"[a-zñ%]|(?:Km|KM|Ha|HA|Kg|TM|M2)\b")
 _QUOTED = re.compile(r"^\s*>\s?")
 _MARKED_LABEL = re.compile(r"(?:\*{1,3}|(?<!\w)_{1,2})([A-ZÁÉÍÓÚÑ][^*_|]{3,50}?)[.:]?(?:\*{1,3}|_{1,2}(?!\w))\s*[:.]?\s*")
 
@@ -26,6 +28,8 @@ def split_enumerator(text: str) -> tuple[str, str]:
     if not match or not match["rest"].strip():
         return "", text
     mark = match["mark"]
+    if re.fullmatch(r"\d+\.\d+", mark) and _MEASURED.match(match["rest"]):  # `2.5 millones` is no item 2.5
+        return "", text
     if mark[-1] not in ".)-" and not mark.upper().startswith("PARTE") and not re.search(r"\d\.\d", mark):
         return "", text
     if re.fullmatch(r"[A-ZÑ]\.|[a-z]\.", mark) and not match["rest"][:1].isspace() and not text[len(mark) :][:1].isspace():
@@ -46,9 +50,20 @@ def label_of(line: str, roles: Roles) -> tuple[str, str, str] | None:
     return role, found["label"].strip(), found["rest"].strip()
 
 
+def _bulleted_labels(line: str, roles: Roles) -> list[str]:
+    """Cut `• Problema: … • Objetivo: …` into its labels; empty where there are not two."""
+    found = [m for m in _BULLETED_LABEL.finditer(line) if roles.of_label(strip_markup(m[1]))]
+    if len(found) < 2 or line[: found[0].start()].strip():
+        return []
+    ends = [*(m.start() for m in found[1:]), len(line)]
+    return [f"{m[1]}: {line[m.end() : end].strip()}" for m, end in zip(found, ends, strict=True)]
+
+
 def split_labels(line: str, roles: Roles) -> list[str]:
     """Cut a line at the labels that mark-up sets off in it: `**Meta.** 50 km **Aliados:** MINSA` is two lines."""
     line = _QUOTED.sub("", line)
+    if "\t" not in line and "|" not in line and (pieces := _bulleted_labels(line, roles)):
+        return pieces
     if "|" in line or "\t" in line or ("*" not in line and "_" not in line):
         return [line]
     found = [m for m in _MARKED_LABEL.finditer(line) if roles.of_label(m[1]) and line[m.end() :].strip(" .")]

@@ -147,6 +147,14 @@ class Roles:
         """Say whether a line is no part of the plan: a digital signature, an identity number."""
         return self._patterns["noise"].search(fold(text)) is not None
 
+    def commits(self, text: str) -> bool:
+        """Say whether a text begins with what those who write will do (`Construiremos …`)."""
+        return self._patterns["commits"].search(fold(text)) is not None
+
+    def professes(self, text: str) -> bool:
+        """Say whether a text tells what those who write believe or want."""
+        return self._patterns["professes"].search(fold(text)) is not None
+
     def describes(self, text: str) -> bool:
         """Say whether a text tells facts of the place: where it lies, how many live there, what it has."""
         return self._patterns["describes"].search(fold(text)) is not None
@@ -200,7 +208,18 @@ def load_roles() -> Roles:
     lists = [c.scalars(top.get(k), k) for k in ("harm", "axis", "qualifiers")]
     patterns = {
         key: re.compile(c.scalar(top.get(key), key) or "$^")
-        for key in ("promise", "noise", "stamp_end", "absent", "describes", "indicator", "aim", "organization")
+        for key in (
+            "promise",
+            "noise",
+            "stamp_end",
+            "absent",
+            "describes",
+            "indicator",
+            "aim",
+            "organization",
+            "commits",
+            "professes",
+        )
     }
     c.raise_if_any()
     return Roles(rules, labels, lists[2], (named, titled, openings), lists[0], lists[1], sentences, patterns)

@@ -17,7 +17,11 @@ from kg.reading.sections import Heading, Sections, number_of, style_of
 from kg.reading.tables import Table, TableReader, head_columns, names_section, split_cell, split_listed
 from kg.text import fold, strip_markup
 
+_LEADER = re.compile(r"[ .·…_]{3,}\d*\s*$")  # from an entry of a table of contents to its page
+_FRAMED = {"monitoring", "strategy", "principle", "priority", "proposal", "program", "project", "activity"}
 _SAYINGS = {"principle", "vision", "mission", "diagnosis"}
+# `PROYECTO 4.2 COLEGIOS CONECTADOS`: the label and its number go, the name stays.
+_NUMBERED_THING = re.compile(r"^\w+\s+(?:n[°º.]\s*)?(?:\d+(?:\.\d+)*|[IVX]+)\s*[.:–-]*\s+(?=\w)", re.IGNORECASE)
 _ANSWERING = {"objective", "proposal", "action", "activity", "program", "project"}
 
 
@@ -45,6 +49,7 @@ class Walker:
         self._path: Path = ()
         self._count = 0
         self._next: Block | None = None
+        self._has_titled = False
         self._announced: frozenset[str] = frozenset()
         self._head: int | None = None
         self._thing: int | None = None
@@ -57,7 +62,7 @@ class Walker:
         for block, after in zip(ordered, [*ordered, None][1:], strict=True):
             self._next = after
             titles_rows = self._titles_rows(before, block, after)
-            before = block
+            before, self._has_titled = block, titles_rows
             if titles_rows:
                 self._title_rows(block.text)
                 continue
@@ -80,7 +85,8 @@ class Walker:
         """Say whether a title stands right between two rows of the open table (a cell across all columns)."""
         if self._table is None or block.kind == "row" or before is None or after is None or len(block.text) > 200:
             return False
-        return (before.kind, after.kind) == ("row", "row") and before.line + 1 == block.line == after.line - 1
+        below = before.kind == "row" or self._has_titled
+        return below and after.kind in {"row", "heading"} and before.line + 1 == block.line == after.line - 1
 
     def _title_rows(self, title: str) -> None:
         """Open a group of rows; an axis stays until the next one."""
@@ -101,8 +107,9 @@ class Walker:
                 self._skipped = set()
                 return True
             return False
-        key = fold(f"{block.mark} {block.text}").strip(": .")
-        starts_again = any(s.startswith(key) or key.startswith(s) for s in self._skipped if len(s) > 5) and len(key) > 5
+        key = _LEADER.sub("", fold(f"{block.mark} {block.text}")).strip(": .")
+        leads = _LEADER.search(block.text) is not None
+        starts_again = not leads and len(key) > 5 and any(key in s or key.startswith(s) for s in self._skipped if len(s) > 5)
         if starts_again or len(folded) > 200:
             self._skipped = None
             return False
@@ -171,7 +178,7 @@ class Walker:
     def _titled_thing(self, block: Block, title: str) -> int | None:
         """Make a statement of a heading that names a program or project; return its index."""
         labelled = label_of(title, self.roles)
-        kind, text = (labelled[0], labelled[2]) if labelled else (self.roles.titled_thing(title), title)
+        kind, text = (labelled[0], labelled[2]) if labelled else (self.roles.titled_thing(title), _NUMBERED_THING.sub("", title))
         if kind not in {"program", "project"} or (self._role() == "diagnosis"):
             return None
         path, self._path = self._path, ()
@@ -278,6 +285,8 @@ class Walker:
             statement = self._add("activity", runs, "list-of-label", 0.8)
             statement.links["part_of"] = [self._head]
             return
+        if kind == "problem" and rule == "diagnosis-harm" and block.kind == "paragraph":
+            runs = self._tell_before_harm(runs)
         statement = self._add(kind, runs, rule, confidence)
         statement.lead_in = self._lead_in
         self.found.pop()
@@ -287,6 +296,16 @@ class Walker:
             self._cut_sentences(statement)
         if kind in COMMITMENTS | {"objective", "strategy"}:
             self._cut_aims(len(self.found) - 1)
+
+    def _tell_before_harm(self, runs: Runs) -> Runs:
+        """Make a diagnosis of the sentences of a paragraph that only tell facts; return the rest, which begins with a lack."""
+        (line, text), *later = runs
+        sentences = re.split(r"(?<=[a-záéíóúñ)%\d][.])\s+(?=[A-ZÁÉÍÓÚÑ¿])", text)
+        first = next((i for i, sentence in enumerate(sentences) if self.roles.harms(sentence)), 0)
+        if first == 0:
+            return runs
+        self._add("diagnosis", ((line, " ".join(sentences[:first])),), "before-harm", 0.6)
+        return ((line, " ".join(sentences[first:])), *later)
 
     def _said_before_lead(self, block: Block, role: str | None) -> None:
         """Make a statement of the sentences that stand before the one that announces a list."""
@@ -388,6 +407,7 @@ class Walker:
             self._labelled_row(block)
             return
         if self._table is None:
+            self._open_untold(block)
             return
         title = names_section(block, self._table, self.roles)
         if title:
@@ -396,6 +416,18 @@ class Walker:
         self._label_used = True
         section = (*self._sections.path, *filter(None, (self._row_axis, self._row_title)))
         self._tables.read(self._table, block, section, self._row_axis or self._sections.axis, self._sections.owner)
+
+    def _open_untold(self, block: Block) -> None:
+        """Take a table whose heads tell no role: below a telling title its first column holds what the title says.
+
+        A table of one cell is a paragraph in a frame.
+        """
+        filled = [strip_markup(c) for c in block.cells if strip_markup(c)]
+        role = self._role()
+        if len(filled) == 1 and len(block.cells) == 1 and role in STATEMENTS:
+            self._prose(Block("paragraph", ((block.line, filled[0]),)))
+        elif block.is_head and len(block.cells) > 1 and role in _FRAMED:
+            self._table = Table([role, *[None] * (len(block.cells) - 1)], len(block.cells))
 
     def _linear_row(self, row: LinearRow) -> None:
         """Read a row that was put together again; a title opens a group of rows."""

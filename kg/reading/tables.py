@@ -18,6 +18,8 @@ from kg.text import fold, strip_markup
 
 _LONGEST_HEAD = 70
 _START = 20
+_YEAR = re.compile(r"^(?:a[ñn]o\s+)?((?:19|20)\d\d)$", re.IGNORECASE)
+_YEAR_COLUMN = "year "
 _BULLETS = re.compile(
     r"(?:^|(?<=[\s.;,>]))(?:[•▪●■◦➢✓+])(?=\s?[A-ZÁÉÍÓÚÑ¿“\"]|\s\d)|(?:^|(?<=[.;,:>]))\s?[-–—](?!\d)(?=\s?[A-ZÁÉÍÓÚÑ¿“\"]|\s\d)"
 )
@@ -64,6 +66,8 @@ def _column(cell: str, roles: Roles) -> str | None:
     loose = roles.of_column(cell)
     if loose == "chain":
         return loose
+    if year := _YEAR.match(cell):
+        return f"{_YEAR_COLUMN}{year[1]}"
     role = roles.of_label(cell) or loose
     return "activity" if role == "action" else role
 
@@ -149,6 +153,8 @@ class TableReader:
                 continue
             if role in ATTACHED:
                 money.append((role, text))
+            elif role.startswith(_YEAR_COLUMN):
+                self._set_goal(found, int(role.removeprefix(_YEAR_COLUMN)), text)
             elif role in STATEMENTS or role == "chain":
                 found[column] = self._read_cell(role, cell, line, table, section, axis, column if goes_on else None)
                 self._place_items(found[column], block.source)
@@ -169,6 +175,12 @@ class TableReader:
             at = next((i for i in range(at, len(lines)) if start in lines[i][1]), at)
             if at < len(lines) and start in lines[at][1]:
                 self._found[index].runs = ((lines[at][0], text), *rest)
+
+    def _set_goal(self, row: dict[int, list[int]], year: int, text: str) -> None:
+        """Give the row's last target the value of a year's column; a later year's wins."""
+        targets = [i for i in _members(row) if self._found[i].type == "target"]
+        for index in targets[-1:]:
+            self._found[index].goal = (year, text)
 
     def _attach(self, role: str, text: str, members: list[int]) -> None:
         """Put money, funding or partners on the row's project, else on its last commitment, else on its last statement."""
@@ -232,7 +244,8 @@ def split_cell(cell: str, role: str, roles: Roles) -> Iterator[tuple[str, str]]:
 def split_listed(text: str, role: str) -> list[str]:
     """Cut what stands after a label at bullets and letters; lists of activities and projects at semicolons, too."""
     pieces = list(_at_letters(_at_bullets(text, in_cell=False)))
-    return _at_semicolons(pieces[0]) if len(pieces) == 1 and role in {"activity", "action", "project"} else pieces
+    listed = role in {"activity", "action", "project"} or (role == "target" and re.search(r"\d[^;]*;[^;]*", text))
+    return _at_semicolons(pieces[0]) if len(pieces) == 1 and listed else pieces
 
 
 def _typed(role: str | None) -> str | None:
