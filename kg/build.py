@@ -40,7 +40,7 @@ INPUTS_FILE = "inputs.sha256"
 
 @dataclass(frozen=True)
 class Built:
-    """What a build made: `version` names the data, `report` says whether it conforms."""
+    """What a build made: `version` names the data, `report` says whether it conforms; `unread`: documents left out, and why."""
 
     version: str
     report: Report
@@ -48,6 +48,7 @@ class Built:
     statements: int
     quads: int
     findings: int
+    unread: tuple[str, ...] = ()
 
 
 def build(out: Path, plans: Path = PLANS, documents: Path | None = None) -> Built:
@@ -57,7 +58,7 @@ def build(out: Path, plans: Path = PLANS, documents: Path | None = None) -> Buil
         KgError: an input is wrong or missing, or the folder cannot be written; nothing that is served has changed then.
     """
     make_folder(out)
-    records = draft_all(documents, plans) if documents else _load(plans)
+    records, unread = draft_all(documents, plans) if documents else (_load(plans), ())
     with step("grafos / graphs") as notes:
         graphs, findings = make_graphs(records)
         notes.append(f"{sum(map(len, graphs.values())):,} tripletas, {len(findings)} observaciones sobre los planes")
@@ -73,7 +74,7 @@ def build(out: Path, plans: Path = PLANS, documents: Path | None = None) -> Buil
         info = build_store(out / GRAPH_FILE, out)
         notes.append(f"versión {info.version}")
     write_whole(out / INPUTS_FILE, "" if documents else inputs_fingerprint(plans) + "\n")
-    return Built(info.version, report, len(records), sum(len(r.statements) for r in records), quads, len(findings))
+    return Built(info.version, report, len(records), sum(len(r.statements) for r in records), quads, len(findings), unread)
 
 
 def _load(plans: Path) -> list[Record]:
@@ -83,26 +84,34 @@ def _load(plans: Path) -> list[Record]:
     return records
 
 
-def draft_all(folder: Path, plans: Path = PLANS) -> list[Record]:
+def draft_all(folder: Path, plans: Path = PLANS) -> tuple[list[Record], tuple[str, ...]]:
     """Draft every document of a folder; a plan's key is its file's name without the ending.
 
-    Where a record of that key lies in `plans`, statements keep the ids that they have there.
+    Where a record of that key lies in `plans`, statements keep the ids that they have there. Returned beside the records: why a
+    document was left out, for each that cannot be read.
 
     Raises:
-        KgError: a document cannot be read, or two have the same key.
+        KgError: no document can be read, or two have the same key.
     """
     found = list(find_documents(folder))
     paths = {quote(p.stem, safe="ñÑáéíóúüÁÉÍÓÚ"): p for p in found}
     if len(paths) < len(found):
         raise KgError(f"{shown(folder)}: two documents have the same name but for the ending; rename one")
-    records = []
+    records: list[Record] = []
+    unread: list[str] = []
     with step(f"lectura / reading {shown(folder)}") as notes:
         for key in tracked(list(paths), "lectura / reading"):
-            record = draft_file(paths[key], key)
+            try:
+                record = draft_file(paths[key], key)
+            except KgError as error:
+                unread.append(str(error))
+                continue
             known = plans / f"{key}.yaml"
             records.append(keep_ids(record, load_record(known)) if known.is_file() else record)
-        notes.append(f"{len(records)} documentos sin revisar")
-    return records
+        notes.append(f"{len(records)} documentos sin revisar" + (f", {len(unread)} no se pudieron leer" if unread else ""))
+    if not records:
+        raise KgError("\n".join(unread))
+    return records, tuple(unread)
 
 
 def make_graphs(records: list[Record]) -> tuple[dict[URIRef, Graph], list[Finding]]:

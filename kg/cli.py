@@ -265,11 +265,13 @@ def _build(arguments: argparse.Namespace) -> int:
         return FINE
     built = build(arguments.out, arguments.plans, arguments.documents)
     violations = built.report.count("violation")
+    for reason in built.unread:
+        print(f"kg: sin leer / left out: {reason}", file=sys.stderr)
     print(
         f"{built.plans} planes, {built.statements:,} enunciados, {built.quads:,} cuádruplas, {built.findings} observaciones; "
         f"{violations} violaciones, {built.report.count('warning')} avisos ({shown(arguments.out / REPORT_TEXT)})"
     )
-    return VIOLATIONS if violations else FINE
+    return VIOLATIONS if violations or built.unread else FINE
 
 
 def _validate(arguments: argparse.Namespace) -> int:

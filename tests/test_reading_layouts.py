@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kg.cli import main
 from kg.documents import Document, read_document
 from kg.reading.blocks import split_blocks
 from kg.reading.drafts import draft_record
@@ -307,3 +308,16 @@ def test_any_lines_are_read_without_an_error_and_every_link_resolves(lines):
         assert statement.runs
         assert all(1 <= line <= len(lines) for line, _ in statement.runs)
         assert all(0 <= i < len(found) for others in statement.links.values() for i in others)
+
+
+def test_a_document_that_cannot_be_read_is_left_out_and_named(tmp_path, capsys):
+    documents, out = tmp_path / "documents", tmp_path / "out"
+    documents.mkdir()
+    (documents / "bueno.md").write_text("# PLAN\n\n## Propuestas\n\n- Construir el mercado de abastos.\n", encoding="utf-8")
+    (documents / "roto.pdf").write_bytes(b"%PDF-1.7 nothing more")
+    assert main(["build", "--documents", str(documents), "--out", str(out)]) == 1
+    assert "roto.pdf" in capsys.readouterr().err
+    assert "/plan/bueno/" in (out / "graph.nq").read_text(encoding="utf-8")
+    (documents / "bueno.md").unlink()
+    assert main(["build", "--documents", str(documents), "--out", str(out)]) == 2
+    assert "/plan/bueno/" in (out / "graph.nq").read_text(encoding="utf-8")
