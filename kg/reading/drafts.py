@@ -22,7 +22,7 @@ from kg.reading.roles import COMMITMENTS, load_roles
 from kg.reading.statements import Walker
 from kg.records import Axis, Budget, Named, Oddity, Part, Record, Review, Source, Statement, Target
 from kg.registry import Organization, load_registry
-from kg.text import fold, shorten, slug, squeeze, strip_markup
+from kg.text import fold, fold_aligned, shorten, slug, squeeze, strip_markup
 
 READER = f"kg draft {__version__}"
 _HEAD = 25
@@ -158,20 +158,26 @@ def find_organization(blocks: list[Block], titles: list[tuple[int, str]]) -> Nam
     name one that the registry does not know: after a label, or by a name that begins as those of organizations do.
     """
     names = _organization_names()
-    best: tuple[int, int, Organization, Block] | None = None
+    best: tuple[str, int, Organization, Block] | None = None
     for number, block in enumerate(blocks):
         line = fold(block.text).strip('"“” .')
         in_title = number < _HEAD and block.kind == "heading"
         hits = [n for n in names if n in line] if in_title else [line] if line in names else []
         for name in hits:
-            if best is None or len(name) > best[0]:
-                best = (len(name), -number, names[name], block)
+            if best is None or len(name) > len(best[0]):
+                best = (name, -number, names[name], block)
     if best:
-        return Named(squeeze(best[3].text).strip('"“” '), best[3].line, best[2].id)
+        return Named(_as_written(best[3].text, best[0]), best[3].line, best[2].id)
     for number, line in titles:
         if unknown := load_roles().organization_of(line):
             return Named(unknown, number)
     return None
+
+
+def _as_written(text: str, name: str) -> str:
+    """Return a folded name as the text has it; the whole text, without quotes, where it cannot be told."""
+    start = fold_aligned(text).find(name)
+    return squeeze(text[start : start + len(name)] if start >= 0 else text).strip('"“” ')
 
 
 @cache

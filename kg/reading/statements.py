@@ -19,6 +19,7 @@ from kg.text import fold, strip_markup
 
 _LEADER = re.compile(r"[ .·…_]{3,}\d*\s*$")  # from an entry of a table of contents to its page
 _FRAMED = {"monitoring", "strategy", "principle", "priority", "proposal", "program", "project", "activity"}
+_CHAPTERS = {"vision", "mission", "principle", "monitoring"}
 _SAYINGS = {"principle", "vision", "mission", "diagnosis"}
 # `PROYECTO 4.2 COLEGIOS CONECTADOS`: the label and its number go, the name stays.
 _NUMBERED_THING = re.compile(r"^\w+\s+(?:n[°º.]\s*)?(?:\d+(?:\.\d+)*|[IVX]+)\s*[.:–-]*\s+(?=\w)", re.IGNORECASE)
@@ -441,6 +442,8 @@ class Walker:
     def _is_labelled(self, block: Block) -> bool:
         """Say whether a row is a label and what it labels (`Objetivo | Reducir …`)."""
         filled = [strip_markup(c) for c in block.cells if strip_markup(c)]
+        if len(filled) == 2 and filled[0].isupper() and self.roles.of_heading(filled[0]) in _CHAPTERS:
+            return True
         if self._table is not None or len(filled) != 2 or len(block.cells) > 3:
             return False
         role = self.roles.of_label(filled[0])
@@ -449,7 +452,7 @@ class Walker:
     def _labelled_row(self, block: Block) -> None:
         (_, label), (column, cell) = [(i, c) for i, c in enumerate(block.cells) if strip_markup(c)]
         line = block.cell_lines[column] if block.cell_lines else block.line
-        role = self.roles.of_label(strip_markup(label)) or ""
+        role = self.roles.of_label(strip_markup(label)) or self.roles.of_heading(strip_markup(label)) or ""
         pieces = [text for _, text in split_cell(cell, role, self.roles)] if role in STATEMENTS else [strip_markup(cell)]
         for text in pieces:
             self._labelled(Block("label", ((line, text),), label=strip_markup(label), role=role))
