@@ -160,7 +160,11 @@ class _Cutter:
     def _is_bare_label(self, line: str) -> bool:
         """Say whether a line is nothing but a label, and does not stand in the middle of a sentence."""
         text = strip_markup(line)
-        if not text[:1].isupper() or len(text) > 60 or self._roles.of_label(text) in {None, "ignored", "name"}:
+        if not text[:1].isupper() or len(text) > 60:
+            return False
+        if not self._open and in_capitals(text) and self._roles.is_chapter(text):
+            return True
+        if self._roles.of_label(text) in {None, "ignored", "name"}:
             return False
         if _unnumbered(line.strip()) in self._labels:
             return True
@@ -182,7 +186,7 @@ class _Cutter:
                 return not self._titled and not self._switches(line)
             return line.lstrip()[:1].islower() or not (last.endswith((".", ";")) or self._stands_alone(last))
         if self._kind in {"item", "numbered", "label"}:
-            goes_on = line.lstrip()[:1].islower() and not last.endswith(_ENDS)
+            goes_on = not last.endswith(_ENDS) and (line.lstrip()[:1].islower() or self._roles.is_unfinished(last))
             return goes_on if not self._wrapped else not self._switches(line)
         return False
 
@@ -334,7 +338,8 @@ def _is_title(text: str, bold: bool) -> bool:
     capitals = sum(c.isupper() for c in letters) / max(len(letters), 1)
     if capitals > 0.7:
         return True
-    return bold or (len(words) <= 9 and not text.endswith((".", ",", ";")) and text[:1].isupper())
+    ended = text.endswith((".", ",", ";")) or load_roles().is_unfinished(text)
+    return bold or (len(words) <= 9 and not ended and text[:1].isupper())
 
 
 def _paragraph(lines: list[tuple[int, str]], roles: Roles) -> Iterator[Block]:
@@ -369,7 +374,8 @@ def _mend_page_breaks(blocks: list[Block]) -> list[Block]:
 def _goes_on(last: Block, block: Block) -> bool:
     if last.kind not in {"paragraph", "item"} or block.kind != "paragraph":
         return False
-    return not last.text.rstrip().endswith(_ENDS) and block.text[:1].islower()
+    unfinished = block.text[:1].islower() or load_roles().is_unfinished(last.text)
+    return not last.text.rstrip().endswith(_ENDS) and unfinished
 
 
 def _settle_titles(blocks: list[Block]) -> list[Block]:

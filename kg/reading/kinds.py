@@ -46,8 +46,9 @@ def _kind_by_words(text: str, is_item: bool, roles: Roles) -> Kind:
 
 
 def announces(block: Block) -> bool:
-    """Say whether a paragraph only announces a list."""
-    return block.kind == "paragraph" and block.text.rstrip().endswith(":") and len(block.text) < _LONGEST_LEAD
+    """Say whether a paragraph, or its last sentence, only announces a list."""
+    last = re.split(r"(?<=[.!?])\s+", block.text.rstrip())[-1]
+    return block.kind == "paragraph" and last.endswith(":") and len(last) < _LONGEST_LEAD
 
 
 def stands_on_title_page(block: Block, is_below_heading: bool) -> bool:

@@ -78,10 +78,16 @@ def _running_headers(document: Document, roles: Roles, filled: list[int], number
     found: set[int] = set()
     for key, positions in places.items():
         texts = [strip_markup(document.lines[filled[p] - 1].lstrip("# ")) for p in positions]
-        if len(positions) < 3 or not key or roles.of_label(texts[0]) or roles.of_heading(texts[0]) == "problem":
+        beside = all({filled[q] for q in (p - 1, p + 1) if 0 <= q < len(filled)} & numbers for p in positions)
+        if (
+            len(positions) < (2 if beside else 3)
+            or not key
+            or roles.of_label(texts[0])
+            or roles.of_heading(texts[0]) == "problem"
+        ):
             continue
         near = sum(p in edges for p in positions) / len(positions)
-        if (all(t.isupper() for t in texts) and len(set(map(fold, texts))) == 1) or (near >= 0.6 and len(positions) >= 3):
+        if (all(t.isupper() for t in texts) and len(set(map(fold, texts))) == 1) or near >= 0.6:
             found |= {filled[p] for p in positions}
     return found
 

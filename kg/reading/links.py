@@ -41,9 +41,12 @@ def link_row(found: Sequence[Drafted], indices: Sequence[int]) -> None:
 def link(found: list[Drafted]) -> None:
     """Tie what stands outside tables: by the labels open around it, by its program, else by its section."""
     linker = _Linker(found)
+    rows: dict[str, set[str]] = {}
+    for statement in found:
+        if statement.row is not None:
+            rows.setdefault(statement.row, set()).add(statement.type)
     for index, statement in enumerate(found):
-        if statement.row is None:
-            linker.link(index)
+        linker.link(index, rows.get(statement.row or "", set()))
 
 
 class _Linker:
@@ -64,18 +67,19 @@ class _Linker:
                     self._within.setdefault((*place, s.path[:size]), []).append(index)
         self._problems, self._objectives = _Pools(found, "problem"), _Pools(found, "objective")
 
-    def link(self, index: int) -> None:
-        """Set the links of a statement."""
+    def link(self, index: int, beside: set[str]) -> None:
+        """Set the links of a statement; for one of a table row, those that the row itself (`beside`: its types) cannot tell."""
         statement = self._found[index]
-        if statement.type in _ANSWERS:
+        if statement.type in _ANSWERS and "problem" not in beside:
             tied = self._related(index, "problem") or self._owned(index, "problem")
-            _tie(statement, "addresses", tied or self._problems.of(statement, index, elsewhere=True))
-        if statement.type in COMMITMENTS:
+            told = any(role == "problem" for role, _ in statement.path)  # its own group names a problem, if only as absent
+            _tie(statement, "addresses", tied or ([] if told else self._problems.of(statement, index, elsewhere=True)))
+        if statement.type in COMMITMENTS and "objective" not in beside:
             tied = self._related(index, "objective") or self._owned(index, "objective")
             _tie(statement, "pursues", tied or self._objectives.of(statement, index, elsewhere=False))
-            if "part_of" not in statement.links:
-                _tie(statement, "part_of", self._whole_of(index))
-        if statement.type == "target":
+        if statement.type in COMMITMENTS and "part_of" not in statement.links:
+            _tie(statement, "part_of", self._whole_of(index))
+        if statement.type == "target" and not beside & {"objective", "program"}:
             _tie(statement, "measures", self._measured(index))
 
     def _related(self, index: int, kind: str) -> list[int]:

@@ -9,7 +9,7 @@ from kg.reading.roles import Roles
 from kg.text import strip_markup
 
 HASHES = re.compile(r"^(#{1,6})\s*(.*)$")
-BULLET = re.compile(r"^(\s*)(?:(?<=\s)o(?=\s+[A-ZÁÉÍÓÚÑ\d])|[-–—•*·▪➢✓+●■◦○►▶✔❖§]|\uf0b7|\uf0a7|\uf0d8)\s+(.*)$")
+BULLET = re.compile(r"^(\s*)(?:o(?=\s+[A-ZÁÉÍÓÚÑ\d])|[-–—•*·▪➢✓+●■◦○►▶✔❖§]|\uf0b7|\uf0a7|\uf0d8)\s+(.*)$")
 ENUMERATOR = re.compile(
     r"^\s*(?P<mark>(?:[A-Z]\.\d{1,2}\.?|[A-Z]\d{1,2}[.):]-?|\d{1,2}(?:\.\d{1,2})+\.?-?|\d{1,2}[.)]-?|[IVX]{1,5}[.)]-?|[a-zA-ZñÑ]{1,2}\)|[A-ZÑ]\.-?|[ivx]{1,4}\)|[a-z]\.)(?=\s|\S)|PARTE\s+[IVX\d]+)\s*(?P<rest>.*)$"
 )

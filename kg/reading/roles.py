@@ -68,6 +68,13 @@ class Roles:
         """Return the role that a heading or label gives to what stands under it, or None."""
         return self._match(heading, columns=False)
 
+    def is_chapter(self, line: str) -> bool:
+        """Say whether a line is just one of the declared names of chapters (`PROPUESTA DE RENDICIÓN DE CUENTAS`)."""
+        bare = fold(line).strip(" .:")
+        return any(
+            bare == word for rule in self._rules if not rule.columns_only and rule.role not in LABELS for word in rule.words
+        )
+
     def of_column(self, head: str) -> str | None:
         """Return the role of a table column by its head, or None."""
         return self._match(head, columns=True)
@@ -169,6 +176,10 @@ class Roles:
         """Say whether a line is the last one of a signature stamp."""
         return self._patterns["stamp_end"].search(fold(text)) is not None
 
+    def is_unfinished(self, text: str) -> bool:
+        """Say whether a text ends with a word that asks for more (`en convenio con el`)."""
+        return self._patterns["unfinished"].search(fold(text)) is not None
+
     def is_absent(self, text: str) -> bool:
         """Say whether a cell only says that there is nothing (`No especificado.`)."""
         return self._patterns["absent"].search(fold(text)) is not None
@@ -219,6 +230,7 @@ def load_roles() -> Roles:
             "organization",
             "commits",
             "professes",
+            "unfinished",
         )
     }
     c.raise_if_any()

@@ -193,7 +193,11 @@ class Walker:
         if role in ATTACHED:
             self._attach(role, block.text)
             return
-        if role not in STATEMENTS | {"action", "baseline"} or self.roles.is_absent(block.text):
+        if role not in STATEMENTS | {"action", "baseline"}:
+            return
+        if self.roles.is_absent(block.text):
+            self._enter(role)  # nothing is said, but what was said before is over
+            self._label_used = True
             return
         self._lead = self._lead_in = None
         self._enter(role)
@@ -314,6 +318,7 @@ class Walker:
         if head and len(block.runs) == 1:
             said = replace(block, runs=((block.line, head[1]),))
             self._add(*self._said(said, role))
+            self._lead, self._lead_type, self._lead_bold = len(self.found) - 1, None, False
 
     def _said(self, block: Block, role: str | None) -> tuple[str, Runs, str, float]:
         kind, rule, confidence = self._type(block, role)
@@ -360,7 +365,7 @@ class Walker:
             if lead.type == "project" and statement.type == "project":
                 statement.type = "activity"
             if lead.type not in _SAYINGS:
-                statement.links["part_of"] = [self._lead or 0]
+                statement.links["addresses" if lead.type == "problem" else "part_of"] = [self._lead or 0]
         elif block.text.rstrip().endswith(":") or (block.kind == "item" and not block.mark and not block.level):
             self._lead, self._lead_bold = index, block.bold
             last = fold(block.text).rstrip(" :").rsplit(" ", 1)[-1]
@@ -416,7 +421,10 @@ class Walker:
             return
         self._label_used = True
         section = (*self._sections.path, *filter(None, (self._row_axis, self._row_title)))
+        first = len(self.found)
         self._tables.read(self._table, block, section, self._row_axis or self._sections.axis, self._sections.owner)
+        for statement in self.found[first:]:
+            statement.path, statement.place = self._path, self._sections.place
 
     def _open_untold(self, block: Block) -> None:
         """Take a table whose heads tell no role: below a telling title its first column holds what the title says.

@@ -12,12 +12,13 @@ from kg.reading.linear import LinearRow
 from kg.reading.lines import Line
 from kg.reading.links import link_row
 from kg.reading.marks import split_enumerator
-from kg.reading.packed import split_packed
+from kg.reading.packed import split_items, split_packed
 from kg.reading.roles import ATTACHED, COMMITMENTS, STATEMENTS, Roles
 from kg.text import fold, strip_markup
 
 _LONGEST_HEAD = 70
 _START = 20
+_TOTAL = re.compile(r"(?:sub ?)?total\b|suma\b")
 _YEAR = re.compile(r"^(?:a[ñn]o\s+)?((?:19|20)\d\d)$", re.IGNORECASE)
 _YEAR_COLUMN = "year "
 _BULLETS = re.compile(
@@ -94,6 +95,9 @@ class TableReader:
     def read(self, table: Table, block: Block, section: tuple[str, ...], axis: str | None, owner: int | None) -> None:
         """Read a row of the table into statements, with the links of the row."""
         cells = list(block.cells)
+        if self._is_total(table, cells):
+            self._keep_total(table, cells, owner)
+            return
         goes_on = not self._begins(table, cells) and table.last_row is not None and any(c.strip() for c in cells)
         if not goes_on:
             self._rows += 1
@@ -106,6 +110,19 @@ class TableReader:
         for statement in self._found[before:]:
             statement.owner = owner
         self._finish(table, rows, inherited, goes_on and block.is_spanned, numbered)
+
+    def _is_total(self, table: Table, cells: list[str]) -> bool:
+        """Say whether a row sums up the others: its first filled cell says so."""
+        first = next((strip_markup(c) for c in cells if strip_markup(c)), "")
+        return "budget" in table.columns and _TOTAL.match(fold(first)) is not None
+
+    def _keep_total(self, table: Table, cells: list[str], owner: int | None) -> None:
+        """Give the sum to the program that holds the table, where it has no money of its own."""
+        if owner is None or self._found[owner].budget:
+            return
+        for role, cell in zip(table.columns, cells, strict=False):
+            if role == "budget" and strip_markup(cell) and not self._roles.is_absent(strip_markup(cell)):
+                self._found[owner].attach(role, strip_markup(cell))
 
     def _begins(self, table: Table, cells: list[str]) -> bool:
         """Say whether a row begins something new: its first cell, or its first cell that says anything, is filled."""
@@ -244,7 +261,9 @@ def split_cell(cell: str, role: str, roles: Roles) -> Iterator[tuple[str, str]]:
 def split_listed(text: str, role: str) -> list[str]:
     """Cut what stands after a label at bullets and letters; lists of activities and projects at semicolons, too."""
     pieces = list(_at_letters(_at_bullets(text, in_cell=False)))
-    listed = role in {"activity", "action", "project"} or (role == "target" and re.search(r"\d[^;]*;[^;]*", text))
+    if len(pieces) == 1 and role == "target":
+        pieces = split_items(pieces[0])
+    listed = role in {"activity", "action", "project"} or role == "target"
     return _at_semicolons(pieces[0]) if len(pieces) == 1 and listed else pieces
 
 
