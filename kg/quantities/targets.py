@@ -49,9 +49,9 @@ def direction_of(text: str, default: str = "reach") -> str:
 def find_targets(text: str, year: int | None = None, is_target: bool = False) -> list[Quantity]:
     """Find what a target sentence aims at, in the order of the text; empty where it states no number.
 
-    `year` is the year of the column or plan; a year in the sentence itself (`al 2026`, `2030:`) wins. `is_target`: the plan itself
-    calls the text a target; then its first number counts also where the words alone would leave it open (`20 horas`), and `de 30 a 7
-    días` tells where it starts.
+    `year` is the year of the column or plan; a year in the sentence itself (`al 2026`, `2030:`) wins. `is_target`: the plan
+    itself calls the text a target; then its first number counts also where the words alone leave it open (`20 horas`), and
+    `de 30 a 7 días` tells where it starts.
     """
     folded = fold_aligned(text)
     around = look_around(folded)

@@ -254,7 +254,7 @@ class _Cutter:
 
 
 def _contiguous(lines: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
-    """Part lines where something that is no text stood between them (a page number): the first run, and (line, text) of others."""
+    """Part lines where a page number or the like stood between them: the first run, and (line, text) of the others."""
     runs: list[list[tuple[int, str]]] = []
     for number, text in lines:
         if runs and runs[-1][-1][0] + 1 >= number:
