@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+BUILT  := api/static/built/manifest.json
+WEB    := web/package.json web/package-lock.json web/build.mjs web/make.py web/requirements.lock $(wildcard web/src/*)
 PORT   ?= 8000
 
 
-.PHONY: help install serve build test score check format bench hostile soak lock clean
+.PHONY: help install web serve build test score check format bench hostile soak lock clean
 
 help:                ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -19,7 +21,14 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
-install: $(STAMP)    ## set up .venv with the locked dependencies
+# A front end that cannot be built is told, and everything else goes on.
+$(BUILT): $(WEB) | $(STAMP)
+	@$(BIN)/python web/make.py --optional
+
+install: $(STAMP) $(BUILT)    ## set up .venv with the locked dependencies, and the front end
+
+web: $(STAMP)        ## build the front end (npm, or Node.js from PyPI), and fail where that cannot be done
+	@$(BIN)/python web/make.py
 
 serve: install       ## build the graph if needed, validate it, serve it on http://127.0.0.1:8000
 	@$(BIN)/kg build --if-changed
@@ -56,6 +65,7 @@ soak: install        ## ten minutes of mixed load, with swaps of the data and ki
 
 lock:                ## renew requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra dev --no-emit-index-url -o requirements.lock pyproject.toml requirements-build.in
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -o web/requirements.lock web/requirements.in
 
 clean:               ## remove what was built
-	rm -rf build $(VENV)
+	rm -rf build $(VENV) web/node_modules api/static/built api/static/built.new

@@ -7,13 +7,12 @@ import gc
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
 
-from api import logs, operations, pages, questions
+from api import compare, completion, home, logs, ontology_page, openapi, operations, questions, reconcile, search, things
+from api.assets import STATIC, Assets
 from api.cache import Cache
 from api.connections import Connection, allow_many_files, sweep
 from api.envelope import Envelope
@@ -21,13 +20,13 @@ from api.errors import install_handlers
 from api.metrics import Metrics, ServiceCollector
 from api.settings import Settings, load_settings
 from api.strings import error_texts
+from api.withdrawn import load_withdrawn
 from kg.errors import KgError, reason_of
 from kg.queries import load_questions
 from kg.snapshots import Snapshots
-from kg.store import current_store
+from kg.store import servable_store
 
 GARBAGE = 20_000  # objects made and not yet gone after which the collector looks for cycles among them
-_STATIC = Path(__file__).with_name("static")
 
 
 def create_app(settings: Settings | None = None) -> Envelope:
@@ -40,15 +39,16 @@ def create_app(settings: Settings | None = None) -> Envelope:
     app = FastAPI(title="Planes de gobierno", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
     app.state.settings = settings
     app.state.questions = load_questions(settings.questions)
+    app.state.withdrawn = load_withdrawn()
     app.state.snapshots = Snapshots(settings.out, settings.query_limits(), settings.page_limits(), settings.remote())
     app.state.snapshots.prepare = lambda snapshot: snapshot.kept.update(cache=Cache(settings.cache_bytes))
     app.state.metrics = Metrics()
     app.state.metrics.registry.register(ServiceCollector(app.state.snapshots))
     error_texts()
     install_handlers(app)
-    for part in (pages, questions, operations):
+    for part in (home, things, ontology_page, questions, openapi, operations, search, completion, compare, reconcile):
         app.include_router(part.router)
-    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    app.mount("/static", Assets(directory=STATIC), name="static")
     return Envelope(app)
 
 
@@ -58,7 +58,7 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000) -> None
     Raises:
         KgError: nothing has been built, the port is taken, or a setting or question is wrong.
     """
-    name = settings.endpoint or current_store(settings.out).name
+    name = settings.endpoint or servable_store(settings.out).name
     listener = _listener(host, port)
     logs.set_up(settings.log)
     allow_many_files()

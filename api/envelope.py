@@ -27,7 +27,8 @@ from api.settings import Settings
 from api.streaming import ClientGone
 from kg.snapshots import Snapshots
 
-ROUTES = {"sparql", "id", "doc", "ontology", "questions", "static", "health", "ready", "metrics", "-"}
+ROUTES = {"sparql", "id", "doc", "ontology", "questions", "plans", "search", "compare", "static", "completion"}
+ROUTES |= {"health", "ready", "metrics", "reconcile", "-"}
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 _EXPOSED = "Retry-After, Content-Disposition, ETag, Link, Warning, X-Request-ID, X-SPARQL-MaxRows"
 _ALLOWED = "Accept, Accept-Language, Authorization, Cache-Control, Content-Type, If-Modified-Since, If-None-Match, "
@@ -164,7 +165,7 @@ def _request_id(headers: dict[bytes, bytes]) -> bytes:
 
 
 async def _options(path: str, send: Send) -> None:
-    allowed = "GET, HEAD, OPTIONS" + (", POST" if path in sparql.PATHS else "")
+    allowed = "GET, HEAD, OPTIONS" + (", POST" if path in sparql.PATHS or path == "/reconcile" else "")
     headers = {
         "Allow": allowed,
         "Access-Control-Allow-Methods": allowed,

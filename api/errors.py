@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.context import settings_of
-from api.negotiation import HTML, choose
+from api.negotiation import HTML, accepted, choose
 from api.rendering import language_of, render
 from api.strings import LANGUAGES, error_texts
 from kg.media_types import Format
@@ -36,7 +36,8 @@ class Refused(Exception):
 def error_response(request: Request, kind: str, near: list[tuple[str, str]] | None = None, **values: object) -> Response:
     """Make the body of an error: a problem document (RFC 9457), plain text, or a page for a browser.
 
-    near: (text, address) pairs of what the client may have meant. line and column go into the problem document as numbers.
+    near: (text, address) pairs of what the client may have meant, or can have. line and column go into the problem document as
+    numbers, links into the Link header.
     """
     settings = settings_of(request)
     unclear = kind == "syntax" and values.get("detail") in {None, "", "–"}
@@ -51,6 +52,7 @@ def error_response(request: Request, kind: str, near: list[tuple[str, str]] | No
         for lang in LANGUAGES
     }
     headers = {"Retry-After": str(settings.retry_seconds)} if kind in _RETRY else {}
+    headers |= {"Link": str(values["links"])} if "links" in values else {}
     headers |= {"Vary": "Accept", "Cache-Control": "no-store"}
     response = _body(request, kind, texts.status, told, near or [], filled)
     response.headers.update(headers)
@@ -91,13 +93,16 @@ def _body(
 ) -> Response:
     language = language_of(request)
     mine = told[language]
-    choice = choose(request.headers.get("accept", ""), (PROBLEM, HTML, TEXT))
+    choice = choose(accepted(request), (PROBLEM, HTML, TEXT))
     if choice and choice.format is HTML:
-        page = render(request, "error.html", error=mine, code=status, near=near)
+        page = render(
+            request, "error.html", error=mine, code=status, kind=kind, near=near, asked=request.query_params.get("q", "")
+        )
         page.status_code = status
         return page
     if choice and choice.format is TEXT:
         text = "\n".join(f"{t['title']}\n{t['detail']}\n{t['hint']}\n" for t in told.values())
+        text += "".join(f"\n{address}" for _, address in near)
         return Response(text, status, media_type="text/plain")
     problem: dict[str, object] = {
         "type": f"about:blank#{kind}",
@@ -107,7 +112,7 @@ def _body(
     }
     problem |= {"hint": mine["hint"], "kind": kind}
     problem |= {name: filled[name] for name in ("line", "column") if filled[name]}
-    problem |= {"near": [address for _, address in near]} if near else {}
+    problem |= {"alternates" if kind == "format" else "near": [address for _, address in near]} if near else {}
     problem |= told
     return Response(json.dumps(problem, ensure_ascii=False, indent=1), status, media_type=PROBLEM.media_type)
 

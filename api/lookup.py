@@ -66,6 +66,17 @@ async def labels(pool: Pool, iris: Iterable[str], language: str) -> dict[str, st
     return {iri: label for iri, (_, label) in found.items()}
 
 
+def value_of(row: Row, name: str) -> str:
+    """Return a column's value, empty where the row has none."""
+    return row[name].value if name in row else ""
+
+
+def number_of(row: Row, name: str) -> int:
+    """Return a column's whole number, 0 where the row has none or it is none."""
+    value = value_of(row, name)
+    return int(value) if value.removeprefix("-").isdecimal() else 0
+
+
 def quotable(iri: str) -> bool:
     """Tell whether an IRI may be written between < and > in a query."""
     return ":" in iri and not any(c in '<>"{}|^`\\' or c <= " " for c in iri)

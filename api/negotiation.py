@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from starlette.requests import Request
+
 from kg.media_types import RDF_FORMATS, RESULT_FORMATS, Format
 
 HTML = Format("html", "text/html", "html", ("application/xhtml+xml",))
@@ -53,6 +55,11 @@ class Choice:
         """The Content-Type header: text is always UTF-8, and says so."""
         textual = self.media_type.startswith("text/") or self.media_type in _TEXTUAL
         return f"{self.media_type}; charset=utf-8" if textual else self.media_type
+
+
+def accepted(request: Request) -> str:
+    """Return a request's Accept header; several lines of it are one list (RFC 9110, section 5.3)."""
+    return ", ".join(request.headers.getlist("accept"))
 
 
 def parse_accept(header: str) -> list[Range]:

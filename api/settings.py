@@ -29,6 +29,7 @@ class Settings:
     out: Path = _setting(DEFAULT_OUT, "folder that `kg build` wrote; its store is served")
     questions: Path = _setting(QUERIES / "questions", "folder of the named questions")
     url: str = _setting("", "public address of this server, which its descriptions name (e.g. https://planes.example.pe/)")
+    contact: str = _setting("", "where readers report mistakes: an address of a page (https://…) or an e-mail address")
     endpoint: str = _setting("", "address of another SPARQL 1.1 server to stand before, instead of a store of one's own")
     endpoint_user: str = _setting("", "user name at that server")
     endpoint_password: str = _setting("", "password at that server (better as a variable than as a flag)")

@@ -5,19 +5,24 @@ Source: https://www.w3.org/TR/sparql11-service-description/
 
 from __future__ import annotations
 
+import json
+
 from rdflib import RDF, Graph, URIRef
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.assets import built
 from api.context import own_address, pages_of, settings_of
 from api.errors import Refused
 from api.lookup import Row, labels, parse_solutions, rows
 from api.negotiation import HTML, listed, negotiate
 from api.rendering import cell, language_of, render
-from api.strings import column
+from api.strings import Language, column, words
 from kg.media_types import RDF_FORMATS, RESULT_FORMATS
-from kg.namespaces import PREFIXES, SD
+from kg.namespaces import BASE, PREFIXES, SD, prefix_header
 from kg.pool import Answer, QueryFailed
+from kg.queries import Question
+from kg.queries import render as fill
 
 EXAMPLES = {
     "counts": """SELECT ?plan ?type (COUNT(?statement) AS ?count)
@@ -79,7 +84,7 @@ async def front(request: Request, format_: str | None) -> Response:
     if choice is None:
         raise Refused("format", offers=listed((*_FORMS, HTML)))
     if choice.format is HTML:
-        return _form(request, EXAMPLES["counts"])
+        return _form(request, _loaded(request))
     described = await _described(request)
     body = described.serialize(format=_RDFLIB[choice.format.name], encoding="utf-8")
     return Response(body, headers={"Vary": "Accept", "Content-Type": choice.content_type})
@@ -110,7 +115,16 @@ async def _described(request: Request) -> Graph:
     return graph
 
 
+def _loaded(request: Request) -> str:
+    """Return what stands in the form before anything was asked: the question that `?question=` names, or an example."""
+    known: dict[str, Question] = request.app.state.questions
+    name = request.query_params.get("question", "")
+    return fill(known[name]).removeprefix(prefix_header()).strip() if name in known else EXAMPLES["counts"]
+
+
 def _form(request: Request, query: str, table: dict[str, object] | None = None, turtle: str = "") -> Response:
+    known: list[Question] = list(request.app.state.questions.values())
+    seconds = f"{settings_of(request).query_seconds:g}"
     return render(
         request,
         "sparql.html",
@@ -118,7 +132,19 @@ def _form(request: Request, query: str, table: dict[str, object] | None = None, 
         table=table,
         turtle=turtle,
         examples=EXAMPLES,
+        first=sorted((q for q in known if q.start is not None), key=lambda q: q.start or 0),
+        others=[q for q in known if q.start is None],
         prefixes=PREFIXES,
         formats=[f.name for f in (RDF_FORMATS if turtle else RESULT_FORMATS)],
-        seconds=f"{settings_of(request).query_seconds:g}",
+        seconds=seconds,
+        script=built("editor.js"),
+        style=built("editor.css"),
+        for_script=_for_script(language_of(request), seconds),
     )
+
+
+def _for_script(language: Language, seconds: str) -> str:
+    """Return what the editor's script needs to know: its words, and where addresses begin."""
+    texts = {key.removeprefix("editor."): told[language] for key, told in words().items() if key.startswith("editor.")}
+    texts |= {"run": words()["sparql.run"][language], "field": words()["sparql.label"][language]}
+    return json.dumps({"texts": texts, "base": BASE, "seconds": seconds}, ensure_ascii=False)

@@ -20,6 +20,7 @@ from typing import Any
 
 QUERY, READY, HEAD, DATA, END, ERROR = b"Q", b"R", b"H", b"D", b"E", b"X"
 FRAME = struct.Struct(">cI")
+SEARCHES = ("search-json", "search-csv")  # `results` of a query that is no SPARQL: its text is a request to the search index
 
 
 @dataclass(slots=True)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import yaml
 from rdflib import Literal, URIRef
@@ -30,7 +31,11 @@ from kg.text import fold
 FOLDER = QUERIES / "questions"
 THINGS = ("territory", "institution", "organization", "issue", "fund", "dimension")
 KINDS = (*THINGS, "plan", "class", "text", "number", "year")
-_KEYS = {"title", "description", "caveat", "params", "chart", "needs", "start"}
+FAMILIES = ("money", "targets", "problems", "partners", "places", "texts", "coverage")
+LANGUAGES = ("es", "en")
+_TOLD = ("why", "answer", "none")  # what may be told in both languages beside the title
+_KEYS = {"title", "description", "caveat", "params", "chart", "needs", "start", "family", "related", "detail", *_TOLD}
+_KEYS |= {"chart_by", "chart_doubtful", "chart_order"}
 
 
 class ParameterError(KgError):
@@ -62,8 +67,28 @@ class Param:
 
 
 @dataclass(frozen=True)
+class Chart:
+    """What is drawn of an answer: the column that names a bar and the one that measures it.
+
+    `by` groups the bars; `doubtful` is the part of a measure that allows another reading (or says no: all of it);
+    `in_order` keeps the order of the rows, else the longest bar comes first.
+    """
+
+    label: str
+    value: str
+    by: str = ""
+    doubtful: str = ""
+    in_order: bool = False
+
+
+@dataclass(frozen=True)
 class Question:
-    """A named query. `text` is the SPARQL without prefixes, parameters still open; `start` its place among the first ones."""
+    """A named query. `text` is the SPARQL without prefixes, parameters still open; `start` its place among the first ones.
+
+    By language: `why` it matters, `answer` the sentence that sums an answer up (`api.answers` fills it in), `none` the one for an
+    answer without rows. `detail` leads from a row to where more is told of it: `question` or `page` names that, the other keys
+    are its parameters, each with the column that fills it, or `=` and a value.
+    """
 
     name: str
     title_es: str
@@ -76,6 +101,25 @@ class Question:
     text: str
     chart: tuple[str, ...] = ()
     start: int | None = None
+    family: str = FAMILIES[-1]
+    drawn: Chart | None = None
+    why: Mapping[str, str] = field(default_factory=dict, hash=False)
+    answer: Mapping[str, str] = field(default_factory=dict, hash=False)
+    none: Mapping[str, str] = field(default_factory=dict, hash=False)
+    related: tuple[str, ...] = ()
+    detail: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def title(self, language: str) -> str:
+        """Return the question in a language."""
+        return self.title_en if language == "en" else self.title_es
+
+    def description(self, language: str) -> str:
+        """Return what the rows are, in a language."""
+        return self.description_en if language == "en" else self.description_es
+
+    def caveat(self, language: str) -> str:
+        """Return what to mind, in a language; may be empty."""
+        return self.caveat_en if language == "en" else self.caveat_es
 
 
 def load_questions(folder: Path = FOLDER, parse: bool = False) -> dict[str, Question]:
@@ -115,10 +159,14 @@ def read_question(path: Path, parse: bool = False) -> Question:
     except yaml.YAMLError as error:
         raise ProblemsError([Problem(name, 1, "header", f"not YAML: {error}", "write `#+ title: {es: …, en: …}`")]) from error
     problems = [Problem(name, 1, key, "unknown key", did_you_mean(key, _KEYS)) for key in meta if key not in _KEYS]
-    for key in ("title", "description"):
-        for language in ("es", "en"):
+    for key in ("title", "description", *(key for key in _TOLD if key in meta)):
+        for language in LANGUAGES:
             if not (isinstance(meta.get(key), dict) and meta[key].get(language)):
                 problems.append(Problem(name, 1, f"{key}.{language}", "missing", "every question is told in Spanish and English"))
+    if meta.get("family", FAMILIES[-1]) not in FAMILIES:
+        problems.append(Problem(name, 1, "family", f"no family {meta['family']!r}", f"known: {', '.join(FAMILIES)}"))
+    drawn, wrong = _chart(meta, name)
+    problems += wrong
     params, wrong = _params(meta.get("params") or [], text, name)
     problems += wrong
     if problems:
@@ -136,10 +184,31 @@ def read_question(path: Path, parse: bool = False) -> Question:
         text=text,
         chart=tuple(meta.get("chart") or ()),
         start=int(meta["start"]) if str(meta.get("start", "")).isdigit() else None,
+        family=meta.get("family", FAMILIES[-1]),
+        drawn=drawn,
+        why=meta.get("why", {}),
+        answer=meta.get("answer", {}),
+        none=meta.get("none", {}),
+        related=tuple(meta.get("related") or ()),
+        detail=meta.get("detail") or {},
     )
     if parse:
         _check_syntax(question, name)
     return question
+
+
+def _chart(meta: Mapping[str, Any], name: str) -> tuple[Chart | None, list[Problem]]:
+    columns = meta.get("chart") or []
+    if not columns:
+        return None, []
+    if not (isinstance(columns, list) and len(columns) == 2):
+        return None, [
+            Problem(name, 1, "chart", "two columns are expected", "write `chart: [what names a bar, what measures it]`")
+        ]
+    order = meta.get("chart_order", "")
+    problems = [] if order in {"", "rows"} else [Problem(name, 1, "chart_order", f"no order {order!r}", "known: rows")]
+    label, value = columns
+    return Chart(label, value, meta.get("chart_by", ""), meta.get("chart_doubtful", ""), order == "rows"), problems
 
 
 def _params(entries: list[dict[str, str]], text: str, name: str) -> tuple[tuple[Param, ...], list[Problem]]:

@@ -1,6 +1,7 @@
 """The store: an immutable folder for each version of the graph, and a pointer to the one that is served.
 
     <out>/store/<version>/        a RocksDB folder; the version is the start of the N-Quads file's SHA-256
+    <out>/store/<version>/search/ the index of its texts and names (`kg.search`)
     <out>/store/<version>.part/   one being built; whoever builds next removes it
     <out>/store/current           the name of the folder to serve, replaced as a whole
 
@@ -26,9 +27,10 @@ from typing import IO
 import pyoxigraph as ox
 
 from kg.errors import KgError, reason_of
+from kg.search import build_index, check_index
 
 Term = ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple
-POINTER, OVERLAP = "current", ".overlaps"
+POINTER, OVERLAP, INDEX = "current", ".overlaps", "search"
 _XSD = "http://www.w3.org/2001/XMLSchema#"
 _INTEGERS = {_XSD + name for name in ("integer", "int", "long", "short", "nonNegativeInteger", "positiveInteger")}
 
@@ -116,6 +118,17 @@ def current_store(out: Path) -> Path:
     if not (home / name).is_dir():
         raise KgError(f"{home / POINTER}: names {name}, which is gone; run: kg build --out {out}")
     return home / name
+
+
+def servable_store(out: Path) -> Path:
+    """Return the folder of the store in service, whose search index is there and of this program.
+
+    Raises:
+        KgError: nothing has been built in `out`, or what is there is broken or of an older program.
+    """
+    folder = current_store(out)
+    check_index(folder / INDEX)
+    return folder
 
 
 def lock_file(path: Path) -> IO[bytes] | None:
@@ -213,6 +226,28 @@ def python_value(term: Term | None) -> Value:
     return text in {"true", "1"} if kind == _XSD + "boolean" else text
 
 
+class _Pairs:
+    """A store as the search index reads it."""
+
+    def __init__(self, store: ox.Store):
+        self.store = store
+
+    def pairs(self, predicate: str) -> Iterator[tuple[str, str, str]]:
+        """Yield subject, value and language of each triple with a predicate."""
+        for quad in self.store.quads_for_pattern(None, ox.NamedNode(predicate), None, ox.DefaultGraph()):
+            subject, term = quad.subject, quad.object
+            if isinstance(subject, ox.NamedNode) and isinstance(term, ox.Literal):
+                yield subject.value, term.value, term.language or ""
+            elif isinstance(subject, ox.NamedNode) and isinstance(term, ox.NamedNode):
+                yield subject.value, term.value, ""
+
+    def about(self, subject: str) -> Iterator[tuple[str, str]]:
+        """Yield predicate and value of each triple about a thing."""
+        for quad in self.store.quads_for_pattern(ox.NamedNode(subject), None, None, ox.DefaultGraph()):
+            if isinstance(quad.object, ox.Literal | ox.NamedNode):
+                yield quad.predicate.value, quad.object.value
+
+
 def _load(nquads: Path, target: Path) -> None:
     """Fill a store aside, then give it its name in one step."""
     part = target.with_name(target.name + ".part")
@@ -225,6 +260,7 @@ def _load(nquads: Path, target: Path) -> None:
         raise KgError(f"{nquads}: not N-Quads: {error.msg}") from error
     store.optimize()
     store.flush()
+    build_index(_Pairs(store), part / INDEX)
     del store  # the engine has no close(): it lets go of the folder when the last reference is gone
     _remove_all([target])
     part.replace(target)
@@ -262,11 +298,12 @@ def _info(path: Path) -> StoreInfo:
 
 
 def _opens(path: Path) -> bool:
-    """Tell whether the folder is there and is a store: only a broken one is built again."""
+    """Tell whether the folder is there and is a store with its index: only a broken one is built again."""
     if not path.is_dir():
         return False
     try:
         open_store(path)
+        check_index(path / INDEX)
     except KgError:
         return False
     return True

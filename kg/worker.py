@@ -26,11 +26,15 @@ import pyoxigraph as ox
 import zstandard
 from isal import isal_zlib
 
-from kg.frames import DATA, END, ERROR, FRAME, HEAD, READY, Order, Query, frame, told, words
-from kg.namespaces import BASE, PREFIXES
+from kg.errors import KgError
+from kg.frames import DATA, END, ERROR, FRAME, HEAD, READY, SEARCHES, Order, Query, frame, told, words
+from kg.namespaces import BASE, PG, PREFIXES
 from kg.priorities import ready, start_gently
-from kg.sparql import Refusal, graphs_of_from, limit_rows, prepare, star_columns, syntax_refusal
-from kg.store import open_store, overlaps, union_of
+from kg.search import Index, Request, open_index
+from kg.search.answers import write_answer
+from kg.search.words import stem
+from kg.sparql import Refusal, graphs_of_from, limit_rows, prepare, star_columns, syntax_refusal, with_hits
+from kg.store import INDEX, open_store, overlaps, union_of
 
 CHUNK = 128 * 1024
 STACK = 256 * 1024 * 1024  # bytes; the engine recurses over a query's structure, and 8 MB are soon used up
@@ -178,8 +182,31 @@ class LocalEngine:
     """The engine on a store folder."""
 
     def __init__(self, folder: Path):
+        self.folder = folder
         self.store = open_store(folder)
         self.overlaps = overlaps(folder)
+        self._index: Index | None = None
+
+    @property
+    def index(self) -> Index:
+        """The search index, opened when the first search comes; raises Refusal `unavailable` where it is broken."""
+        try:
+            self._index = self._index or open_index(self.folder / INDEX)
+        except KgError as error:
+            raise Refusal("unavailable", str(error)) from error
+        return self._index
+
+    def _best(self, text: str, limit: int, type_: str) -> list[tuple[str, float]]:
+        return self.index.best(text, limit, type_)
+
+    def search(self, query: Query, sink: FrameWriter) -> None:
+        """Write what a search of the site's page finds."""
+        sink.begin("search", query.results or "", [])
+        try:
+            write_answer(self.index, Request.unpacked(query.text), query.results or "", cast(BinaryIO, sink))
+        except KgError as error:
+            raise Refusal("unavailable", str(error)) from error
+        sink.end()
 
     def answer(self, query: Query, sink: FrameWriter) -> None:
         """Write the answer to a query.
@@ -187,6 +214,12 @@ class LocalEngine:
         Raises:
             Refusal: any of its kinds.
         """
+        if query.results in SEARCHES:
+            self.search(query, sink)
+            return
+        # The text with the hits of the search is the one that is asked from here on, for the engine must never see SERVICE.
+        asked = with_hits(query.text, self._best, PREFIXES, str(PG))
+        query = query if asked is query.text else replace(query, text=asked)
         own_dataset = query.default_graphs is None and query.named_graphs is None
         text, cut_at = _prepared(query, self._has_graph if own_dataset else None)
         results = _run(*self._dataset(query), text, query)
@@ -237,6 +270,8 @@ class RemoteEngine:
         """Pass the query on and its answer back; raises Refusal."""
         from kg.remote import RemoteError
 
+        if query.results in SEARCHES:
+            raise Refusal("no_search")
         _run(_NOTHING, None, None, query.text, query)  # our own parser tells best where an error is
         is_sorted = "order" in query.text.lower()  # Virtuoso takes no LIMIT above 10,000 there
         text, cut_at = _prepared(replace(query, max_rows=0) if is_sorted else query, None)
@@ -353,6 +388,7 @@ def _work(pipe: socket.socket, errors: int, order: Order) -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
+    threading.stack_size(0)  # what runs beside it, for the search, needs no more than usual
     thread.join()
     sys.stderr.flush()
     os._exit(status)
@@ -362,6 +398,7 @@ def main() -> int:
     """Fork a query process for each order: JSON of an Order, with two descriptors, its socket and its standard error."""
     import rdflib.plugins.sparql.parser  # noqa: F401 - loaded once, for all
 
+    stem("")  # loads the words of the search once, for all
     end_with_parent()
     orders = socket.socket(fileno=os.dup(0))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: the pool sees the socket close

@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from kg.paths import ROOT
 from kg.pool import Limits, Pool, QueryFailed
 from kg.priorities import MAY_RESTORE
 from kg.snapshots import Snapshots
-from kg.store import build_store, current_store, open_store, query, reading
+from kg.store import INDEX, build_store, current_store, open_store, query, reading
 from tests.serving import GRAPH_A, SLOW, build, nquads, product
 
 
@@ -412,7 +413,7 @@ def test_a_store_that_cannot_be_served_leaves_the_old_one_in_service(tmp_path):
         async with Snapshots(out, Limits(workers=1), Limits(workers=1)) as snapshots:
             snapshot = snapshots.take()
             before = await count(snapshot.queries)
-            (out / "store" / "broken").mkdir()
+            shutil.copytree(current_store(out) / INDEX, out / "store" / "broken" / INDEX)
             (out / "store" / "current").write_text("broken\n")
             with pytest.raises(QueryFailed, match="unavailable"):
                 await snapshots.reload()

@@ -71,8 +71,8 @@ def split_labels(line: str, roles: Roles) -> list[str]:
     if not found or strip_markup(line[: found[0].start()]).strip(" -–•*·") or (start and not start[2]):
         return [line]
     ends = [*(m.start() for m in found[1:]), len(line)]
-    pieces = [(m[1].strip(), line[m.end() : end].strip(" ·|–—-")) for m, end in zip(found, ends, strict=True)]
-    return [f"{label}: {text}" for label, text in pieces if text]
+    labelled = [(m[1].strip(), line[m.end() : end].strip(" ·|–—-")) for m, end in zip(found, ends, strict=True)]
+    return [f"{label}: {text}" for label, text in labelled if text]
 
 
 def split_glued(number: int, line: str) -> Iterator[tuple[int, str]]:

@@ -16,6 +16,7 @@ from urllib.parse import urljoin
 
 from kg.sparql.limits import TextLimits, measure
 from kg.sparql.rewriting import rewritten, safe_order
+from kg.sparql.searching import with_hits
 from kg.sparql.syntax import syntax_refusal
 from kg.sparql.tokens import FORMS, ODD_IRI, OPAQUE, VOLATILE, VOLATILE_WORDS, Refusal, Token, bare, place_of, tokens
 
@@ -33,6 +34,7 @@ __all__ = [
     "star_columns",
     "syntax_refusal",
     "tokens",
+    "with_hits",
 ]
 
 

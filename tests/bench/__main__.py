@@ -7,7 +7,7 @@ import shutil
 import sys
 
 from kg.paths import DEFAULT_OUT
-from tests.bench import building, reading
+from tests.bench import building, reading, searching
 from tests.bench.answering import Answering
 from tests.bench.data import CACHE, prepared, say
 from tests.bench.engines import NAMES
@@ -45,6 +45,10 @@ def main() -> int:
         parts.append(table(answering.rows, list(NAMES.values())))
         parts.append("\n".join(f"- {note}" for note in answering.notes))
         failed |= any(_failed(row) for row in answering.rows)
+        say("the text search")
+        rows = searching.rows(data)
+        failed |= any(row.mark == "MISSED" for row in rows)
+        parts += [f"## Searching: {data.triples:,} triples", table(rows, [])]
         print("\n" + "\n\n".join(parts[-3:]) + "\n", flush=True)
         del answering
     _written("\n\n".join(parts) + "\n")

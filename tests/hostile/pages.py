@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from html.parser import HTMLParser
 from urllib.parse import quote, urlsplit
@@ -306,16 +307,21 @@ def _scripting() -> list[Case]:
 
 
 class _Reader(HTMLParser):
-    """Collects what a browser would run."""
+    """Collects what a browser would run, and the blocks of data, which it does not: those have to be JSON to their end."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
+        self.blocks: list[str] = []
+        self.in_block = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Look at an element."""
         values = {name: value or "" for name, value in attrs}
-        if tag == "script" and not values.get("src", "").startswith("/static/"):
+        self.in_block = tag == "script" and values.get("type") == "application/ld+json"
+        if self.in_block:
+            self.blocks.append("")
+        elif tag == "script" and not values.get("src", "").startswith("/static/"):
             self.found.append("script")
         if tag in {"svg", "img"} and ("onload" in values or "onerror" in values):
             self.found.append(tag)
@@ -325,18 +331,36 @@ class _Reader(HTMLParser):
             if address.startswith(("javascript:", "data:", "vbscript:")):
                 self.found.append(f"{tag} {name}={address[:30]}")
 
+    def handle_endtag(self, tag: str) -> None:
+        """Leave a block of data."""
+        self.in_block = self.in_block and tag != "script"
+
+    def handle_data(self, data: str) -> None:
+        """Keep what a block of data holds."""
+        if self.in_block:
+            self.blocks[-1] += data
+
 
 def ensure_no_script(reply: Reply) -> None:
     """Check that a page runs nothing of the client's, by itself and by its policy."""
     reader = _Reader()
     reader.feed(reply.text)
     ensure(not reader.found, f"the page would run {reader.found!r}")
+    for block in reader.blocks:
+        ensure(_is_json(block), f"a block of data was broken out of: {block[-100:]!r}")
     ensure("1337" not in reply.text, "a template was filled in")
     policy = reply.header("content-security-policy")
     ensure(policy, "no Content-Security-Policy")
     ensure("unsafe-inline" not in policy and "unsafe-eval" not in policy, f"policy {policy!r}")
     ensure("default-src" in policy or "script-src" in policy, f"policy {policy!r} says nothing of scripts")
     ensure(reply.header("x-content-type-options") == "nosniff", "no nosniff")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
 
 
 def _shown(*paths: str) -> Callable[[Site], str]:
