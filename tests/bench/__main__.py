@@ -7,7 +7,7 @@ import shutil
 import sys
 
 from kg.paths import DEFAULT_OUT
-from tests.bench import building, reading, searching
+from tests.bench import building, pages, reading, searching
 from tests.bench.answering import Answering
 from tests.bench.data import CACHE, prepared, say
 from tests.bench.engines import NAMES
@@ -49,7 +49,11 @@ def main() -> int:
         rows = searching.rows(data)
         failed |= any(row.mark == "MISSED" for row in rows)
         parts += [f"## Searching: {data.triples:,} triples", table(rows, [])]
-        print("\n" + "\n\n".join(parts[-3:]) + "\n", flush=True)
+        say("the pages")
+        rows = pages.rows(data)
+        failed |= any(row.mark == "MISSED" for row in rows)
+        parts += [f"## Pages: {data.triples:,} triples", table(rows, [])]
+        print("\n" + "\n\n".join(parts[-5:]) + "\n", flush=True)
         del answering
     _written("\n\n".join(parts) + "\n")
     return int(failed)
