@@ -26,7 +26,7 @@ router = APIRouter()
 logger = logging.getLogger(__name__)
 PLANS_SHOWN = 12  # on the start page
 PLANS_A_PAGE = 100
-ANSWER_SECONDS, ANSWER_TRIES = 1.0, 10  # for the short answers to the first questions, all together; and how often they are tried
+ANSWER_SECONDS = 0.2  # how long the first request waits for the short answers to the first questions, all together
 YEAR = 365 * 24 * 3600
 PG = PREFIXES["pg"]
 
@@ -142,21 +142,23 @@ async def theme(request: Request, name: str) -> Response:
 async def _answers(request: Request, asked: Sequence[Question]) -> dict[str, str]:
     """Return the short answer to each question, empty where there is none.
 
-    Each is asked once for a snapshot and language. What is not there in time is left to one of the next requests, a few times.
+    Each is asked once for a snapshot and language. The first request waits a moment for them; what comes later is there for the
+    next ones.
     """
     kept = snapshot_of(request).kept
-    found: dict[str, str] = kept.setdefault(("answers", language_of(request)), {})
-    missing = [question for question in asked if question.name not in found]
-    tries = kept.get("answer tries", 0)
-    if missing and tries < ANSWER_TRIES:
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                for question in missing:
-                    found[question.name] = await _answer(request, question)
-        except TimeoutError:
-            kept["answer tries"] = tries + 1
-            logger.info("the start page goes without some short answers: they take more than %s s", ANSWER_SECONDS)
-    return {question.name: found.get(question.name, "") for question in asked}
+    name = ("answers", language_of(request))
+    if name not in kept:
+        found: dict[str, str] = {}
+        kept[name] = found
+        asking = asyncio.ensure_future(_ask_all(request, asked, found))
+        kept["asking", *name] = asking  # held here, so that it is not lost before its end
+        await asyncio.wait({asking}, timeout=ANSWER_SECONDS)
+    return {question.name: kept[name].get(question.name, "") for question in asked}
+
+
+async def _ask_all(request: Request, asked: Sequence[Question], found: dict[str, str]) -> None:
+    for question in asked:
+        found[question.name] = await _answer(request, question)
 
 
 async def _answer(request: Request, question: Question) -> str:
