@@ -28,7 +28,7 @@ _STATEMENTS = """SELECT ?s ?line ?page ?text ?section ?axis ?class {
   OPTIONAL { ?s pg:sourceLine ?line } OPTIONAL { ?s pg:sourcePage ?page }
   OPTIONAL { ?s pg:section ?section } OPTIONAL { ?s pg:axis ?axis }
 } LIMIT %d"""
-_TIES = """SELECT ?s ?o { VALUES ?rel { pg:addresses } ?s ?rel ?o ; pg:statedIn <%s> }"""
+_TIES = "SELECT ?s ?o { ?s pg:statedIn <%s> ; pg:addresses ?o }"
 _MONEY = """SELECT ?s ?amount ?currency ?certain ?raw { ?s pg:statedIn <%s> ; pg:budget ?b . ?b pg:amount ?amount
   OPTIONAL { ?b pg:currency ?currency } OPTIONAL { ?b pg:certain ?certain } OPTIONAL { ?b pg:rawText ?raw } }"""
 _PARTNERS = """SELECT ?s ?who ?name ?acronym {
