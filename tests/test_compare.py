@@ -5,11 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
@@ -29,6 +24,7 @@ from kg.issues import load_issues
 from kg.namespaces import BASE, PREFIXES
 from kg.paths import ROOT
 from kg.store import current_store
+from tests.browsing import chromium, served
 from tests.conftest import KEYS
 from tests.serving import LABEL, build, settings
 
@@ -636,38 +632,19 @@ def test_few_comparisons_are_kept(client):
 
 @pytest.fixture(scope="module")
 def site(built) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "kg.cli", "serve", "--out", str(built), "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
+    with served(built) as address:
         yield address
-        server.terminate()
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no browser compared plans")
-    with playwright.sync_playwright() as driver:
-        found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-        try:
-            browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        except playwright.Error as error:
-            pytest.skip(f"no Chromium starts here: no browser compared plans ({error.message.splitlines()[0]})")
-        yield browser
-        browser.close()
+def browser() -> Iterator[object]:
+    with chromium("no browser compared plans") as started:
+        yield started
 
 
 @pytest.mark.parametrize(("width", "scripts"), [(1280, True), (390, True), (320, False)])
-def test_a_reader_compares(site, chromium, width, scripts):
-    context = chromium.new_context(viewport={"width": width, "height": 800}, java_script_enabled=scripts)
+def test_a_reader_compares(site, browser, width, scripts):
+    context = browser.new_context(viewport={"width": width, "height": 800}, java_script_enabled=scripts)
     said, elsewhere = [], []
     tab = context.new_page()
     tab.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
@@ -692,8 +669,8 @@ def test_a_reader_compares(site, chromium, width, scripts):
     context.close()
 
 
-def test_heads_stay_in_sight(site, chromium):
-    context = chromium.new_context(viewport={"width": 1280, "height": 700})
+def test_heads_stay_in_sight(site, browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 700})
     tab = context.new_page()
     tab.goto(f"{site}/compare?plan={PUNO}&plan={PATIVILCA}")
     table = tab.locator("#h-cmp").locator("xpath=ancestor::section").locator("table")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -18,6 +16,7 @@ from api import assets
 from api.app import create_app
 from api.completion import Thing, find_things
 from api.settings import Settings
+from tests.browsing import chromium, served
 from tests.serving import SLOW
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -225,28 +224,14 @@ def test_triples_are_read_as_the_endpoint_writes_them(line, expected):
 
 @pytest.fixture(scope="module")
 def browser(manifest):
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        pytest.skip("no Chromium on this machine: the editor was not driven")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the editor was not driven")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium("the editor was not driven") as started:
         yield started
-        started.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
 def address(built):
-    command = [sys.executable, "-m", "kg.cli", "serve", "--out", str(built), "--port", str(free_port()), "--log", "error"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
-        yield next(found[0] for line in server.stdout if (found := re.search(r"http://[\d.:]+", line)))
-        server.terminate()
+    with served(built) as told:
+        yield told
 
 
 class Editor:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 import re
 import resource
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -34,6 +32,8 @@ from review.placing import Astray, Placed, extent, place
 from review.serving import find_document, find_record, name_from_git
 from review.session import ChangedError, Session
 from review.words import LANGUAGES, words
+from tests.browsing import chromium
+from tests.servers import free_ports
 
 MARK = Mark("accepted", "Ana Quispe", "2026-11-21T15:04:05Z")
 LONG = "Plan vial " * 1000
@@ -880,7 +880,7 @@ class Server:
     """`kg review` as a process of its own."""
 
     def __init__(self, path: Path, *arguments: str):
-        command = [sys.executable, "-m", "kg.cli", "review", str(path), "--port", str(free_port()), *arguments]
+        command = [sys.executable, "-m", "kg.cli", "review", str(path), "--port", str(free_ports(1)[0]), *arguments]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.address = next(found[0] for line in self.process.stdout if (found := re.search(r"http://[\d.:]+/", line)))
 
@@ -888,12 +888,6 @@ class Server:
         self.process.send_signal(how)
         self.process.wait(20)
         self.process.stdout.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -906,14 +900,8 @@ def server(path):
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        pytest.skip("no Chromium on this machine: the review page was not driven")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the review page was not driven")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium("the review page was not driven") as started:
         yield started
-        started.close()
 
 
 class Page:
@@ -1156,6 +1144,6 @@ def test_a_record_edited_by_hand_is_shown_as_it_is_now(browser, server, path):
 
 
 def test_a_second_writer_is_refused(server, path):
-    command = [sys.executable, "-m", "kg.cli", "review", str(path), "--port", str(free_port())]
+    command = [sys.executable, "-m", "kg.cli", "review", str(path), "--port", str(free_ports(1)[0])]
     refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert refused.returncode == 2 and server.address in refused.stderr

@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-import shutil
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+from tests.browsing import chromium, served
 
 ROOT = Path(__file__).resolve().parent.parent
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -40,25 +38,14 @@ PAGES = [
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        pytest.skip("no Chromium on this machine: the site was not driven")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the site was not driven")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium("the site was not driven") as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
 def address(built):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "kg.cli", "serve", "--out", str(built), "--port", str(port), "--log", "error"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
-        yield next(found[0] for line in server.stdout if (found := re.search(r"http://[\d.:]+", line)))
-        server.terminate()
+    with served(built) as told:
+        yield told
 
 
 class Reader:

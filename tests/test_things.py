@@ -5,11 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +16,7 @@ from api.datasets import as_script
 from api.settings import Settings
 from api.withdrawn import FILE, load_withdrawn, withdrawn_at
 from kg.errors import ProblemsError
+from tests.browsing import chromium, served
 from tests.conftest import KEYS
 from tests.serving import build, settings
 
@@ -371,38 +367,20 @@ def test_the_background_is_on_the_page(client, cookie, marked):
 
 @pytest.fixture(scope="module")
 def site(built) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "kg.cli", "serve", "--out", str(built), "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-        server.terminate()
+    with served(built) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no page was looked at")
-    with playwright.sync_playwright() as driver:
-        found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-        try:
-            browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        except playwright.Error as error:
-            pytest.skip(f"no Chromium starts here: no page was looked at ({error.message.splitlines()[0]})")
-        yield browser
-        browser.close()
+def browser() -> Iterator[object]:
+    with chromium("no page was looked at") as started:
+        yield started
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (320, "dark")])
-def test_pages_in_a_browser(site, chromium, width, scheme):
+def test_pages_in_a_browser(site, browser, width, scheme):
     """The policy lets the block of data be, nothing scrolls sideways, nothing is asked elsewhere, the console is silent."""
-    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     shown = context.new_page()
     said: list[str] = []
     shown.on("console", lambda message: said.append(message.text))
@@ -417,8 +395,8 @@ def test_pages_in_a_browser(site, chromium, width, scheme):
     context.close()
 
 
-def test_a_page_is_printed_black_on_white_from_a_dark_screen_too(site, chromium):
-    context = chromium.new_context(color_scheme="dark")
+def test_a_page_is_printed_black_on_white_from_a_dark_screen_too(site, browser):
+    context = browser.new_context(color_scheme="dark")
     shown = context.new_page()
     shown.goto(site + PLAN)
     ground = "getComputedStyle(document.body).backgroundColor + getComputedStyle(document.body).color"
