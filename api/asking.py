@@ -6,28 +6,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rdflib import Literal
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from api.cache import Kept
 from api.columns import columns
 from api.context import client_of, own_address, pages_of, settings_of, snapshot_of
 from api.kept import cache_of
-from api.lookup import Node, Row, labels, parse_solutions, rows
+from api.lookup import Node, Row, labels, parse_first, rows
 from api.rendering import language_of, link_maker, literal_text
 from api.strings import Language, value_name
 from kg.frames import Query
 from kg.namespaces import PG, plan_iri, thing_iri
 from kg.pool import Answer
+from kg.prepared import ROWS, prepared_answer
 from kg.queries import ParameterError, Question, choices_query, known_things
 from kg.queries import render as fill
 from kg.text import fold
 
 CONTROL = {"lang", "format", "bom", "sort", "page"}  # what an address says beside the parameters of a question
-READ = 5000  # rows of an answer that a page, a chart or a sentence is made from
+READ = ROWS  # rows of an answer that a page, a chart or a sentence is made from
 SPOKEN = 1000  # characters of the longest value that is looked up in another language
 _BATCH = 500
 _TRANSLATED = """SELECT ?es (MIN(?other) AS ?en) {
-  VALUES ?es { %s } VALUES ?p { rdfs:label pg:description } ?x ?p ?es , ?other FILTER(LANG(?other) = "en")
+  { VALUES ?es { %(texts)s } ?x rdfs:label ?es , ?other FILTER(LANG(?other) = "en") }
+  UNION { VALUES ?es { %(texts)s } ?x pg:description ?es , ?other FILTER(LANG(?other) = "en") }
 } GROUP BY ?es"""
 
 
@@ -92,16 +95,19 @@ async def solutions_of(request: Request, text: str, max_rows: int = READ) -> Sol
     """Return the first solutions of a query; kept for as long as the data are in service, where they are few."""
     cache, key = cache_of(snapshot_of(request)), ("solutions", text, max_rows)
     kept = cache.get(key)
-    if kept:
-        body, cut = kept.body, kept.etag == "cut"
-    else:
-        answer = await ask(request, text, "json", max_rows)
-        body = await answer.read()
-        cut = answer.cut
-        cache.put(key, Kept((), body, "cut" if cut else ""), len(text))
-    names, found = parse_solutions(body)
+    if kept is None:
+        kept = Kept((), await _answer_to(request, text, max_rows), "")
+        cache.put(key, kept, len(text))
+    names, found, cut = parse_first(kept.body)
     spoken = await _in_english(request, names, found) if language_of(request) == "en" else {}
     return Solutions(names, found, cut, spoken)
+
+
+async def _answer_to(request: Request, text: str, max_rows: int) -> bytes:
+    """Return the first solutions in JSON: those that were written when the store was built, or the graph's."""
+    folder = snapshot_of(request).folder
+    found = await run_in_threadpool(prepared_answer, folder, text) if folder and max_rows == READ else None
+    return found or await (await ask(request, text, "json", max_rows)).read()
 
 
 async def choices(request: Request, kind: str) -> dict[str, str] | None:
@@ -167,7 +173,7 @@ async def _in_english(request: Request, names: Sequence[str], found: Sequence[Ro
     known: dict[str, str] = {}
     for start in range(0, len(texts), _BATCH):
         values = " ".join(Literal(text, lang="es").n3() for text in texts[start : start + _BATCH])
-        for row in await rows(pages_of(request), _TRANSLATED % values):
+        for row in await rows(pages_of(request), _TRANSLATED % {"texts": values}):
             known[row["es"].value] = row["en"].value
     return {text: told for text in texts if (told := known.get(text) or value_name(text, "en")) != text}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -39,22 +40,11 @@ def error_response(request: Request, kind: str, near: list[tuple[str, str]] | No
     near: (text, address) pairs of what the client may have meant, or can have. line and column go into the problem document as
     numbers, links into the Link header.
     """
-    settings = settings_of(request)
-    unclear = kind == "syntax" and values.get("detail") in {None, "", "–"}
-    texts = error_texts()["syntax_here" if unclear else kind]
-    filled = {"detail": "", "line": 0, "column": 0, "retry": settings.retry_seconds} | values
-    told: dict[str, dict[str, str]] = {
-        lang: {
-            "title": texts.title[lang].format(**filled),
-            "detail": texts.detail[lang].format(**filled),
-            "hint": texts.hint[lang].format(**filled),
-        }
-        for lang in LANGUAGES
-    }
-    headers = {"Retry-After": str(settings.retry_seconds)} if kind in _RETRY else {}
+    told, status, filled = _told(request, kind, values)
+    headers = {"Retry-After": str(settings_of(request).retry_seconds)} if kind in _RETRY else {}
     headers |= {"Link": str(values["links"])} if "links" in values else {}
     headers |= {"Vary": "Accept", "Cache-Control": "no-store"}
-    response = _body(request, kind, texts.status, told, near or [], filled)
+    response = _body(request, kind, status, told, near or [], filled)
     response.headers.update(headers)
     return response
 
@@ -74,13 +64,39 @@ def respond(request: Request, error: Exception) -> Response:
     if isinstance(error, Refused):
         return error_response(request, error.kind, error.near, **error.values)
     if isinstance(error, QueryFailed):
-        limit = settings_of(request).result_bytes
-        detail = error.detail
-        if error.kind == "unavailable":
-            logger.warning("%s", error)
-            detail = "" if settings_of(request).endpoint else detail  # it names a server that is nobody's business
-        return error_response(request, error.kind, detail=detail, line=error.line, column=error.column, limit=limit)
+        return error_response(request, error.kind, **_values(request, error))
     return _http(request, error) if isinstance(error, HTTPException) else _unexpected(request, error)
+
+
+def explained(request: Request, failure: QueryFailed) -> dict[str, str]:
+    """Return title, detail and hint of a failure in the reader's language, for a page that has begun already."""
+    return _told(request, failure.kind, _values(request, failure))[0][language_of(request)]
+
+
+def _values(request: Request, failure: QueryFailed) -> dict[str, Any]:
+    """Return what fills the texts on a failure."""
+    settings = settings_of(request)
+    detail = failure.detail
+    if failure.kind == "unavailable":
+        logger.warning("%s", failure)
+        detail = "" if settings.endpoint else detail  # it names a server that is nobody's business
+    return {"detail": detail, "line": failure.line, "column": failure.column, "limit": settings.result_bytes}
+
+
+def _told(request: Request, kind: str, values: dict[str, object]) -> tuple[dict[str, dict[str, str]], int, dict[str, object]]:
+    """Return the texts on an error by language, its status, and what fills the texts."""
+    unclear = kind == "syntax" and values.get("detail") in {None, "", "–"}
+    texts = error_texts()["syntax_here" if unclear else kind]
+    filled = {"detail": "", "line": 0, "column": 0, "retry": settings_of(request).retry_seconds} | values
+    told: dict[str, dict[str, str]] = {
+        lang: {
+            "title": texts.title[lang].format(**filled),
+            "detail": texts.detail[lang].format(**filled),
+            "hint": texts.hint[lang].format(**filled),
+        }
+        for lang in LANGUAGES
+    }
+    return told, texts.status, filled
 
 
 def _body(

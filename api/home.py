@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter
+from rdflib import Literal
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -48,14 +49,14 @@ COUNTS = f"""SELECT ?plan ?class ?n {{
   ?count void:class ?class ; void:entities ?n . ?graph void:classPartition ?count ; dcterms:subject ?plan
 }}"""
 # A target with a figure, and what stands in the same row of its plan: the row of the plan that says the most in the least words.
-SPECIMENS = """SELECT ?target ?planName ?line ?length {
-  ?target a pg:Target ; pg:targetValue ?value ; pg:statedIn ?plan ; pg:sourceLine ?line ; pg:row [] ; pg:text ?text ;
+SPECIMENS = """SELECT ?target ?plan ?planName ?row ?line ?length {
+  ?target a pg:Target ; pg:targetValue ?value ; pg:statedIn ?plan ; pg:sourceLine ?line ; pg:row ?row ; pg:text ?text ;
     pg:addresses ?problem ; pg:measures ?measured .
   OPTIONAL { ?plan rdfs:label ?planName FILTER(LANG(?planName) = "%s") }
   BIND(STRLEN(?text) AS ?length)
 } LIMIT 500"""
 SPECIMEN_ROW = """SELECT ?statement ?text ?type ?class ?line {
-  <%s> pg:row ?row ; pg:statedIn ?plan . ?statement pg:row ?row ; pg:statedIn ?plan ; pg:text ?text ; pg:sourceLine ?line .
+  ?statement pg:statedIn <%s> ; pg:row %s ; pg:text ?text ; pg:sourceLine ?line .
   VALUES ?class { pg:Problem pg:Objective pg:Program pg:Project pg:Proposal pg:Target }
   ?statement a ?class . ?class rdfs:label ?type FILTER(LANG(?type) = "%s")
 } ORDER BY ?statement LIMIT 50"""
@@ -227,7 +228,8 @@ async def _specimen(request: Request) -> dict[str, object] | None:
     targets = await rows(pool, SPECIMENS % language)
     targets.sort(key=lambda row: (abs(number_of(row, "length") - 60), row["target"].value))
     for target in targets[:5]:
-        cells = await rows(pool, SPECIMEN_ROW % (target["target"].value, language))
+        row = Literal(target["row"].value).n3()
+        cells = await rows(pool, SPECIMEN_ROW % (target["plan"].value, row, language))
         here = [c for c in cells if value_of(c, "line") == value_of(target, "line")]
         by_class: dict[str, Row] = {}
         for cell in here:

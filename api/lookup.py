@@ -46,10 +46,15 @@ async def holds(pool: Pool, text: str) -> bool:
 
 def parse_solutions(data: bytes) -> tuple[list[str], list[Row]]:
     """Read SPARQL results in JSON: the columns in order, and the rows. ASK becomes one row with the column `answer`."""
+    return parse_first(data)[:2]
+
+
+def parse_first(data: bytes) -> tuple[list[str], list[Row], bool]:
+    """Read results that may be the first of more: columns, rows, and whether it says that it was cut."""
     told = json.loads(data)
     if "boolean" in told:
-        return ["answer"], [{"answer": Node(json.dumps(told["boolean"]), datatype=XSD + "boolean")}]
-    return told["head"]["vars"], [{k: _node(v) for k, v in row.items()} for row in told["results"]["bindings"]]
+        return ["answer"], [{"answer": Node(json.dumps(told["boolean"]), datatype=XSD + "boolean")}], False
+    return told["head"]["vars"], [{k: _node(v) for k, v in row.items()} for row in told["results"]["bindings"]], "cut" in told
 
 
 async def labels(pool: Pool, iris: Iterable[str], language: str) -> dict[str, str]:

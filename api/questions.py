@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from difflib import get_close_matches
@@ -10,9 +11,10 @@ from functools import partial
 from itertools import chain
 
 from fastapi import APIRouter
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from api import charts
 from api.answers import Told, sentence
@@ -31,16 +33,17 @@ from api.asking import (
 from api.citing import Citation, day_of
 from api.columns import columns
 from api.context import own_address, snapshot_of
-from api.errors import Refused
+from api.errors import Refused, explained
 from api.kept import has_it, mark_of
 from api.negotiation import CSV, HTML, JSON, QUESTION_FORMATS, XLSX, Choice, choose, listed, named, negotiate
 from api.rendering import data_version, grouped, language_of, link_maker, render
-from api.streaming import AnswerResponse, connected
+from api.streaming import AnswerResponse, LatePage, connected
 from api.strings import Language, column, say
 from api.tables import Table, table_page
 from api.workbooks import MOST, workbook
 from kg.media_types import Format
 from kg.namespaces import prefix_header
+from kg.pool import QueryFailed
 from kg.queries import FAMILIES, ParameterError, Question
 
 router = APIRouter()
@@ -55,6 +58,10 @@ OFFERS = (*QUESTION_FORMATS, SVG, BIBTEX, CSL, SPARQL)
 BY_NAME = (*OFFERS, CITATION)  # plain text is sent to who names it only
 _NAMED_FILES = {"csv", "xlsx", "svg", "bibtex", "csl", "sparql"}
 _VARY = {"Vary": "Accept"}
+PATIENCE = 0.2  # seconds until a page begins without its answer
+MARK = Markup("<!-- answer -->")  # where it is put in
+Wrong = tuple[str, str, tuple[tuple[str, str], ...]]  # a parameter, what is wrong with its value, what is near
+_NOTHING_WRONG: Wrong = ("", "", ())
 
 
 @dataclass(frozen=True)
@@ -226,22 +233,58 @@ async def _wrong(
     return page
 
 
-async def _page(request: Request, asked: Asked, wrong: tuple[str, str, tuple[tuple[str, str], ...]] = ("", "", ())) -> Response:
+async def _page(request: Request, asked: Asked, wrong: Wrong = _NOTHING_WRONG) -> Response:
+    """Show the form and the answer; where that takes long, the form at once and the answer as soon as it is there."""
+    fields = [await _field(request, param.name, asked, wrong) for param in asked.question.params]
+    show = partial(_shown, request, asked, fields)
+    if wrong[0]:
+        return show({"cited": None})
+    told = asyncio.ensure_future(_told(request, asked))
+    try:
+        await asyncio.wait({told}, timeout=PATIENCE)
+    except asyncio.CancelledError:
+        told.cancel()
+        raise
+    if told.done():
+        return show(told.result())
+    begun = show({"mark": MARK})
+    if request.method == "HEAD":
+        told.cancel()
+    return LatePage(begun, _rest(request, told, show), MARK)
+
+
+async def _rest(request: Request, told: asyncio.Task[dict[str, object]], show: Callable[[dict[str, object]], Response]) -> bytes:
+    """Return the page with the answer in it, or with what has become of it."""
+    try:
+        values = await told
+    except QueryFailed as failure:
+        values = {"failed": explained(request, failure)}
+    except asyncio.CancelledError:
+        return b""
+    finally:
+        told.cancel()
+    return bytes(show(values | {"mark": MARK}).body)
+
+
+async def _told(request: Request, asked: Asked) -> dict[str, object]:
+    """Return what a page says of the answer."""
     language = language_of(request)
     known: dict[str, Question] = request.app.state.questions
-    fields = [await _field(request, param.name, asked, wrong) for param in asked.question.params]
-    values: dict[str, object] = {"answer": "", "table": None, "drawn": None, "cited": None, "cut": False, "notes": []}
-    if not wrong[0]:
-        solutions = await connected(request.receive, solutions_of(request, asked.text))
-        table = await table_page(request, asked, solutions, known)
-        values = {
-            "answer": summed_up(asked, solutions, language),
-            "table": table,
-            "drawn": _drawing(asked, solutions, language),
-            "cited": citation(request, asked),
-            "cut": solutions.cut,
-            "notes": _notes(asked, solutions, table, language),
-        }
+    solutions = await solutions_of(request, asked.text)
+    table = await table_page(request, asked, solutions, known)
+    return {
+        "answer": summed_up(asked, solutions, language),
+        "table": table,
+        "drawn": _drawing(asked, solutions, language),
+        "cut": solutions.cut,
+        "notes": _notes(asked, solutions, table, language),
+    }
+
+
+def _shown(request: Request, asked: Asked, fields: Sequence[Field], values: dict[str, object]) -> HTMLResponse:
+    known: dict[str, Question] = request.app.state.questions
+    empty: dict[str, object] = {"answer": "", "table": None, "drawn": None, "cut": False, "notes": [], "mark": "", "failed": None}
+    cited = {} if "cited" in values else {"cited": citation(request, asked)}
     return render(
         request,
         "question.html",
@@ -252,7 +295,7 @@ async def _page(request: Request, asked: Asked, wrong: tuple[str, str, tuple[tup
         related=_related(request, asked, known),
         chart=_of_chart(request, asked),
         read=written(Decimal(READ)),
-        **values,
+        **(empty | cited | values),
     )
 
 
@@ -324,7 +367,7 @@ def _related(request: Request, asked: Asked, known: Mapping[str, Question]) -> l
     return found
 
 
-async def _field(request: Request, name: str, asked: Asked, wrong: tuple[str, str, tuple[tuple[str, str], ...]]) -> Field:
+async def _field(request: Request, name: str, asked: Asked, wrong: Wrong) -> Field:
     param = next(param for param in asked.question.params if param.name == name)
     value, label = asked.values[name], param.label_en if language_of(request) == "en" else param.label_es
     listed_ = await choices(request, param.kind)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from kg.pool import Answer, QueryFailed
@@ -76,6 +76,27 @@ class AnswerResponse(Response):
         await send({"type": "http.response.body", "body": b""})
         if self.keep and 0 < len(seen) < KEPT_CHUNKS and not self.answer.cut:
             self.keep(b"".join(seen))
+
+
+class LatePage(StreamingResponse):
+    """A page that is sent up to a mark at once, and from there on when the whole of it is made.
+
+    A client that leaves ends the making.
+    """
+
+    def __init__(self, begun: Response, making: Coroutine[Any, Any, bytes], mark: str):
+        headers = {name: value for name, value in begun.headers.items() if name not in {"content-length", "content-type"}}
+        headers["X-Accel-Buffering"] = "no"  # a proxy is to pass on what there is
+        super().__init__(self._parts(bytes(begun.body), making, mark.encode()), headers=headers, media_type="text/html")
+
+    @staticmethod
+    async def _parts(begun: bytes, making: Coroutine[Any, Any, bytes], mark: bytes) -> AsyncIterator[bytes]:
+        work = asyncio.ensure_future(making)
+        try:
+            yield begun.partition(mark)[0]
+            yield (await work).partition(mark)[2]
+        finally:
+            work.cancel()
 
 
 async def connected(receive: Receive, work: Coroutine[Any, Any, T], patience: float = PATIENCE) -> T:

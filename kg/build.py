@@ -1,4 +1,4 @@
-"""The chain: records (or documents) → graphs → findings and validation report → store. No domain logic here."""
+"""The chain: records (or documents) → graphs → findings and validation report → store → answers. No domain logic here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from kg.issues import load_issues
 from kg.namespaces import GRAPH, plan_graph, shared_graph
 from kg.ontology import load_ontology
 from kg.paths import DATA, ONTOLOGY, PLANS, ROOT, SHAPES, shown
+from kg.prepared import prepare_answers
 from kg.progress import step, tracked
+from kg.queries import load_questions
 from kg.reading.drafting import draft_file
 from kg.reading.rereading import keep_ids
 from kg.records import Record, load_record, load_records
@@ -73,8 +75,22 @@ def build(out: Path, plans: Path = PLANS, documents: Path | None = None) -> Buil
     with step("almacén / store") as notes:
         info = build_store(out / GRAPH_FILE, out)
         notes.append(f"versión {info.version}")
+    answer_questions(out)
     write_whole(out / INPUTS_FILE, "" if documents else inputs_fingerprint(plans) + "\n")
     return Built(info.version, report, len(records), sum(len(r.statements) for r in records), quads, len(findings), unread)
+
+
+def answer_questions(out: Path) -> None:
+    """Write the answers to the named questions beside the store in service, where they are not there yet.
+
+    Raises:
+        KgError: a question is wrong, or the folder cannot be written.
+    """
+    with step("respuestas / answers") as notes:
+        known = load_questions()
+        failed = prepare_answers(current_store(out), known)
+        notes.append(f"{len(known) - len(failed)} preguntas")
+        notes += [f"{name} sin respuesta ({why})" for name, why in sorted(failed.items())]
 
 
 def _load(plans: Path) -> list[Record]:

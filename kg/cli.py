@@ -258,10 +258,11 @@ def _coverage(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    from kg.build import REPORT_TEXT, build, is_current
+    from kg.build import REPORT_TEXT, answer_questions, build, is_current
 
     if arguments.if_changed and not arguments.documents and is_current(arguments.out, arguments.plans):
         print(f"{shown(arguments.out)}: nothing has changed since the last build", file=sys.stderr)
+        answer_questions(arguments.out)
         return FINE
     built = build(arguments.out, arguments.plans, arguments.documents)
     violations = built.report.count("violation")

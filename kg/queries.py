@@ -318,20 +318,27 @@ def term_of(param: Param, value: str) -> str:
 
 def choices_query(kind: str) -> str | None:
     """Return the SPARQL that lists what a parameter of this kind may be (?id ?label), or None where anything goes."""
+    spanish = "?thing rdfs:label ?label . FILTER(LANG(?label) = 'es')"
     patterns = {
         "territory": "?plan pg:forTerritory/pg:within? ?thing . ?thing a ?level ; rdfs:label ?name . "
         'VALUES (?level ?word) { (pg:Department "departamento") (pg:Province "provincia") (pg:District "distrito") } '
         'BIND(CONCAT(?name, " (", ?word, ")") AS ?label)',
-        "plan": "?thing a pg:Plan ; rdfs:label ?label . FILTER(LANG(?label) = 'es')",
-        "institution": "{ ?s pg:partner ?thing } UNION { ?s pg:mentions ?thing } ?thing a pg:Institution ; rdfs:label ?label . "
-        "FILTER(LANG(?label) = 'es')",
+        "plan": "?thing a pg:Plan . " + spanish,
+        "institution": _used("pg:Institution", "pg:partner", "pg:mentions") + spanish,
         "organization": "?plan pg:presentedBy ?thing . ?thing rdfs:label ?label",
-        "issue": "?s pg:issue/skos:broaderTransitive? ?thing . ?thing rdfs:label ?label . FILTER(LANG(?label) = 'es')",
-        "fund": "?s pg:fundedBy ?thing . ?thing a pg:FundingSource ; rdfs:label ?label . FILTER(LANG(?label) = 'es')",
-        "dimension": "?s pg:dimension ?thing . ?thing rdfs:label ?label . FILTER(LANG(?label) = 'es')",
-        "class": "?thing rdfs:subClassOf pg:Statement ; rdfs:label ?label . FILTER(LANG(?label) = 'es')",
+        "issue": "{ SELECT ?part WHERE { ?part a pg:Issue . FILTER(EXISTS { ?s pg:issue ?part }) } } "
+        "?part skos:broaderTransitive? ?thing . " + spanish,
+        "fund": _used("pg:FundingSource", "pg:fundedBy") + spanish,
+        "dimension": "{ SELECT DISTINCT ?thing WHERE { ?s pg:dimension ?thing } } " + spanish,
+        "class": "?thing rdfs:subClassOf pg:Statement . " + spanish,
     }
     if kind not in patterns:
         return None
     id_of = "REPLACE(STR(?thing), '^.*[/#]', '')"
     return f"{prefix_header()}\nSELECT DISTINCT ({id_of} AS ?id) ?label WHERE {{ {patterns[kind]} }} ORDER BY ?label ?id"
+
+
+def _used(class_: str, *properties: str) -> str:
+    """Return the pattern of each ?thing of a class that statements have; to go through all statements would take longer."""
+    used = " || ".join(f"EXISTS {{ ?s {name} ?thing }}" for name in properties)
+    return f"?thing a {class_} . FILTER({used}) "

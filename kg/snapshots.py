@@ -40,6 +40,11 @@ class Snapshot:
     users: int = 0
     retired: bool = False
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the store; None where the data are another server's."""
+        return Path(self.pages.order.store) if self.pages.order.store else None
+
     async def start(self) -> None:
         """Start the processes; raises QueryFailed when none starts, and leaves none behind then."""
         try:

@@ -6,12 +6,13 @@ import hashlib
 import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kg.paths import ROOT
+from kg.paths import DATA, ONTOLOGY, PLANS, ROOT
 from kg.store import build_store
-from tests.bench import graphs
+from tests.bench import graphs, replicas
 
 CACHE = Path(os.environ.get("KG_BENCH_CACHE") or Path.home() / ".cache" / "plan-de-gobierno" / "bench")
 
@@ -38,18 +39,29 @@ def say(text: str) -> None:
 
 
 def prepared(size: int) -> Data:
-    """Return a graph, from the last run where what makes it is still the same."""
-    made_by = (Path(graphs.__file__), ROOT / "kg" / "store.py")
-    stamp = hashlib.sha256(b"".join(path.read_bytes() for path in made_by)).hexdigest()[:8]
-    folder = CACHE / "graphs" / f"{size}-{stamp}"
-    for older in folder.parent.glob(f"{size}-*"):
+    """Return a synthetic graph, from the last run where what makes it is still the same."""
+    return _prepared(size, f"{size}", graphs.write_graph, Path(graphs.__file__).read_bytes())
+
+
+def replicated(size: int) -> Data:
+    """Return a graph of copies of the project's plans, from the last run where these and what makes it are still the same."""
+    inputs = [Path(replicas.__file__)]
+    for folder in (PLANS, DATA, ONTOLOGY, ROOT / "kg" / "graph"):
+        inputs += [path for path in sorted(folder.iterdir()) if path.is_file()]
+    return _prepared(size, f"{size}-replicas", replicas.write_graph, b"".join(path.read_bytes() for path in inputs))
+
+
+def _prepared(size: int, name: str, write: Callable[[Path, int], tuple[int, int]], made_by: bytes) -> Data:
+    stamp = hashlib.sha256(made_by + (ROOT / "kg" / "store.py").read_bytes()).hexdigest()[:8]
+    folder = CACHE / "graphs" / f"{name}-{stamp}"
+    for older in folder.parent.glob(f"{name}-????????"):
         if older != folder:
             shutil.rmtree(older)
     folder.mkdir(parents=True, exist_ok=True)
     counts = folder / "counts"
     if not counts.exists():
         say(f"{size:,} triples: writing the graph")
-        counts.write_text("{} {}".format(*graphs.write_graph(folder / "graph.nq", size)), encoding="ascii")
+        counts.write_text("{} {}".format(*write(folder / "graph.nq", size)), encoding="ascii")
     triples, plans = map(int, counts.read_text(encoding="ascii").split())
     started = time.perf_counter()
     say(f"{triples:,} triples in {plans} plans: building the store, unless it is there")

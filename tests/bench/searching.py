@@ -3,49 +3,38 @@
 from __future__ import annotations
 
 import random
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from urllib.parse import urlencode
 
 from tests.bench import engines, graphs
-from tests.bench.client import Connection, get
+from tests.bench.client import Connection
 from tests.bench.data import Data, prepared, say
-from tests.bench.measures import Wrong
-from tests.bench.report import Row, Target, table
+from tests.bench.percentiles import percentile, seconds_for
+from tests.bench.report import Row, table
 
 BOUND = 50.0  # ms
 EACH = 100  # queries of a kind
 WARM = 4  # not counted: each process opens the index when its first search comes
+PROOF = b'role="status"'
 Pairs = list[tuple[str, str]]
 
 
 def rows(data: Data) -> list[Row]:
     """Measure the search page on a graph; the figure beside it is the bound, not another server's."""
     with engines.ours(data) as engine, Connection(engine.port) as connection:
-        for number in range(WARM):
-            _taken(connection, [("q", f"agua calentando{number}")])
+        list(seconds_for(connection, (_address([("q", f"agua calentando{number}")]) for number in range(WARM)), PROOF))
         return [_row(name, connection, make) for name, make in KINDS.items()]
 
 
 def _row(name: str, connection: Connection, make: Callable[[random.Random], Pairs]) -> Row:
     say(f"search: {name}")
     chance = random.Random(7)
-    taken = [_taken(connection, make(chance)) * 1000 for _ in range(EACH)]
-    told = f"search page, {name}: 95th percentile (median {statistics.median(taken):.1f} ms)"
-    return Row(told, "ms", statistics.quantiles(taken, n=20)[-1], "the bound", BOUND, EACH, Target(1.0))
+    return percentile(f"search page, {name}", connection, (_address(make(chance)) for _ in range(EACH)), EACH, BOUND, PROOF)
 
 
-def _taken(connection: Connection, pairs: Pairs) -> float:
-    request = get(f"/search?{urlencode(pairs)}", "text/html")
-    connection.ready()
-    started = time.perf_counter()
-    reply = connection.ask(request)
-    taken = time.perf_counter() - started
-    if reply.status != 200 or b'role="status"' not in reply.body:
-        raise Wrong(f"status {reply.status} for {pairs}")
-    return taken
+def _address(pairs: Pairs) -> str:
+    return f"/search?{urlencode(pairs)}"
 
 
 _WORDS = graphs._WORDS.split()
