@@ -24,13 +24,13 @@ _INSTITUTION = """{ ?n pg:partnershipInstitution <%(iri)s> ; pg:partnershipOf ?s
     OPTIONAL { ?n pg:partnershipRole ?role } OPTIONAL { ?n pg:instrument ?instrument } OPTIONAL { ?n pg:rawText ?raw } }
   UNION { ?s pg:fundedBy <%(iri)s> BIND(pg:fundedBy AS ?role) }
   UNION { ?s pg:mentions <%(iri)s> BIND(pg:mentions AS ?role) MINUS { ?s pg:partner <%(iri)s> } }"""
-_FUND = """{ ?s pg:fundedBy <%(iri)s> } UNION { ?f skos:broaderTransitive <%(iri)s> . ?s pg:fundedBy ?f }
-  OPTIONAL { ?s pg:budget ?b . ?b pg:amount ?amount }"""
+_FUND = """{ ?s pg:fundedBy <%(iri)s> } UNION { ?f skos:broaderTransitive <%(iri)s> . ?s pg:fundedBy ?f }"""
+_AMOUNT = " OPTIONAL { ?s pg:budget ?b . ?b pg:amount ?amount }"
 _ISSUE = "{ ?s pg:issue <%(iri)s> } UNION { ?i skos:broaderTransitive <%(iri)s> . ?s pg:issue ?i }"
-_PATTERNS = {
-    "institution": (_INSTITUTION, "?role ?instrument ?raw"),
-    "fund": (_FUND, "?amount"),
-    "issue": (_ISSUE, ""),
+_PATTERNS = {  # which statements, what is shown of them beside their text, and its columns
+    "institution": (_INSTITUTION, "", "?role ?instrument ?raw"),
+    "fund": (_FUND, _AMOUNT, "?amount"),
+    "issue": (_ISSUE, "", ""),
 }
 _COUNT = (
     "SELECT (COUNT(?s) AS ?n) (COUNT(DISTINCT ?plan) AS ?plans) { { SELECT DISTINCT ?s { %s } LIMIT %d } ?s pg:statedIn ?plan }"
@@ -54,7 +54,7 @@ class Use:
 async def actor_page(request: Request, iri: str, facts: Facts) -> dict[str, object]:
     """Collect what the page of an institution, organization, fund or issue shows."""
     kind = iri.removeprefix(BASE + "id/").partition("/")[0]
-    pattern, extra = _PATTERNS.get(kind, ("", ""))
+    pattern, more, extra = _PATTERNS.get(kind, ("", "", ""))
     return {
         "what": kind,
         "names": sorted({n.value for n in facts.get(SKOS + "altLabel", [])}),
@@ -64,15 +64,14 @@ async def actor_page(request: Request, iri: str, facts: Facts) -> dict[str, obje
         "wider": await _cells(request, facts.get(WIDER, [])),
         "narrower": await _narrower(request, iri),
         "plans": await _plans(request, iri) if kind == "organization" else [],
-        **(await _uses(request, iri, pattern, extra) if pattern else _NO_USES),
+        **(await _uses(request, pattern % {"iri": iri}, more, extra) if pattern else _NO_USES),
         "key": iri.rpartition("/")[2],
     }
 
 
-async def _uses(request: Request, iri: str, pattern: str, extra: str) -> dict[str, object]:
+async def _uses(request: Request, filled: str, more: str, extra: str) -> dict[str, object]:
     """Return who says what with a thing: how many statements in how many plans, of which types, and the first of them by plan."""
-    filled = pattern % {"iri": iri}
-    found = await quotes(request, filled, extra, READ)
+    found = await quotes(request, filled + more, extra, READ)
     terms = await known_terms(request)
     count = (await rows(pages_of(request), _COUNT % (filled, COUNTED)) or [{}])[0]
     classes = await rows(pages_of(request), _CLASSES % (filled, COUNTED))
@@ -91,7 +90,7 @@ async def _uses(request: Request, iri: str, pattern: str, extra: str) -> dict[st
         "told_total": _told(request, total, number_of(count, "plans")),
         "shown": len(merged),
         "counts": sorted((terms.get(r["class"].value, ""), grouped(number_of(r, "n"))) for r in classes if total < COUNTED),
-        "query": _LISTING % filled,
+        "query": _LISTING % (filled + more),
     }
 
 

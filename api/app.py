@@ -7,6 +7,7 @@ import gc
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
@@ -20,6 +21,7 @@ from api.errors import install_handlers
 from api.metrics import Metrics, ServiceCollector
 from api.settings import Settings, load_settings
 from api.strings import error_texts
+from api.warming import warm
 from api.withdrawn import load_withdrawn
 from kg.errors import KgError, reason_of
 from kg.queries import load_questions
@@ -64,6 +66,7 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000) -> None
     allow_many_files()
     app = create_app(settings)
     Connection.settings = settings
+    app.app.state.snapshots.follow = partial(warm, app.visit)
     shown = f"[{host}]" if ":" in host else host
     print(f"serving {name} on http://{shown}:{listener.getsockname()[1]}/ (Ctrl+C to stop)", flush=True)
     config = uvicorn.Config(

@@ -14,6 +14,7 @@ from api.columns import columns
 from api.context import client_of, own_address, pages_of, settings_of, snapshot_of
 from api.kept import cache_of
 from api.lookup import Node, Row, labels, parse_first, rows
+from api.once import once
 from api.rendering import language_of, link_maker, literal_text
 from api.strings import Language, value_name
 from kg.frames import Query
@@ -112,17 +113,20 @@ async def _answer_to(request: Request, text: str, max_rows: int) -> bytes:
 
 async def choices(request: Request, kind: str) -> dict[str, str] | None:
     """Return what the graph has of a kind, id → label, by label; None where anything goes."""
-    language = language_of(request)
-    kept, key = snapshot_of(request).kept, ("choices", kind, language)
-    if key not in kept:
-        listing = choices_query(kind)
-        found = [(row["id"].value, row["label"].value) for row in await rows(pages_of(request), listing)] if listing else []
-        if language != "es" and kind != "territory":
-            known = await labels(pages_of(request), [_iri(kind, id_) for id_, _ in found], language)
-            found = [(id_, known.get(_iri(kind, id_), label)) for id_, label in found]
-        kept[key] = dict(sorted(found, key=lambda c: fold(c[1]))) if listing else None
-    listed: dict[str, str] | None = kept[key]
+    listed = await _choices(request, kind, language_of(request))
     return dict(listed) if listed is not None else None
+
+
+@once
+async def _choices(request: Request, kind: str, language: Language) -> dict[str, str] | None:
+    listing = choices_query(kind)
+    if listing is None:
+        return None
+    found = [(row["id"].value, row["label"].value) for row in await rows(pages_of(request), listing)]
+    if language != "es" and kind != "territory":
+        known = await labels(pages_of(request), [_iri(kind, id_) for id_, _ in found], language)
+        found = [(id_, known.get(_iri(kind, id_), label)) for id_, label in found]
+    return dict(sorted(found, key=lambda c: fold(c[1])))
 
 
 async def label_of(request: Request, kind: str, value: str) -> str:
@@ -131,18 +135,15 @@ async def label_of(request: Request, kind: str, value: str) -> str:
     return (known or {}).get(value) or (known_things(kind) or {}).get(value, value)
 
 
+@once
 async def names_of(request: Request, kind: str) -> dict[str, str]:
     """Return label → id for a kind; labels that several things have are left out."""
-    kept, key = snapshot_of(request).kept, ("names", kind)
-    if key not in kept:
-        listing = choices_query(kind)
-        ids: dict[str, str] = {}
-        for row in await rows(pages_of(request), listing) if listing else []:
-            label = row["label"].value
-            ids[label] = "" if label in ids else row["id"].value
-        kept[key] = {label: id_ for label, id_ in ids.items() if id_}
-    found: dict[str, str] = kept[key]
-    return found
+    listing = choices_query(kind)
+    ids: dict[str, str] = {}
+    for row in await rows(pages_of(request), listing) if listing else []:
+        label = row["label"].value
+        ids[label] = "" if label in ids else row["id"].value
+    return {label: id_ for label, id_ in ids.items() if id_}
 
 
 def near_addresses(asked: Question, error: ParameterError, given: Mapping[str, str]) -> list[tuple[str, str]]:

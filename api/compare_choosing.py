@@ -11,8 +11,9 @@ from starlette.requests import Request
 
 from api.compare_data import PLACE, Plan, all_plans, describe
 from api.compare_view import Asked
-from api.context import pages_of, snapshot_of
+from api.context import pages_of
 from api.lookup import labels
+from api.once import once
 from api.strings import Language, say
 from kg.gazetteer import load_gazetteer
 from kg.text import fold
@@ -45,13 +46,15 @@ class Choice:
     near_heading: str = ""
 
 
+@once
 async def known_plans(request: Request) -> dict[str, str]:
-    """Return key → INEI code of all plans, read once for each version of the data."""
-    kept = snapshot_of(request).kept
-    if "compare.plans" not in kept:
-        kept["compare.plans"] = await all_plans(pages_of(request))
-    found: dict[str, str] = kept["compare.plans"]
-    return found
+    """Return key → INEI code of all plans."""
+    return await all_plans(pages_of(request))
+
+
+@once
+async def _plans_by_place(request: Request) -> dict[str, list[str]]:
+    return _by_place(await known_plans(request))
 
 
 async def near_plans(request: Request, unknown: Sequence[str], language: Language) -> list[Plan]:
@@ -67,10 +70,7 @@ async def near_plans(request: Request, unknown: Sequence[str], language: Languag
 async def beside(request: Request, asked: Asked) -> list[Plan]:
     """Return plans that may be added: of the same place, then of the same province, department, country."""
     known = await known_plans(request)
-    kept = snapshot_of(request).kept
-    if "compare.places" not in kept:
-        kept["compare.places"] = _by_place(known)
-    by_place: dict[str, list[str]] = kept["compare.places"]
+    by_place = await _plans_by_place(request)
     keys: dict[str, None] = {}
     for size in reversed(_LEVELS):
         for place in dict.fromkeys(known[key][:size] for key in asked.plans if size <= len(known[key])):

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from api.context import pages_of, snapshot_of
 from api.kept import has_it, lasting, mark_of
 from api.lookup import Node, Row, labels, rows
+from api.once import once
 from api.rendering import language_of
 from api.strings import Language, term_name, words
 from kg.namespaces import PREFIXES, shared_graph, shrink
@@ -100,11 +101,12 @@ async def _kept(request: Request, key: Hashable, making: Callable[[], Awaitable[
 
 
 async def _terms(request: Request, language: Language) -> dict[str, object]:
-    kept = snapshot_of(request).kept
-    key = ("terms", language)
-    if key not in kept:
-        kept[key] = own_terms(await rows(pages_of(request), TERMS % {"lang": language}), language)
-    return {"prefixes": PREFIXES, "terms": kept[key]}
+    return {"prefixes": PREFIXES, "terms": await _all_terms(request, language)}
+
+
+@once
+async def _all_terms(request: Request, language: Language) -> list[dict[str, str]]:
+    return own_terms(await rows(pages_of(request), TERMS % {"lang": language}), language)
 
 
 def own_terms(found: Iterable[Row], language: Language) -> list[dict[str, str]]:
@@ -124,16 +126,13 @@ def own_terms(found: Iterable[Row], language: Language) -> list[dict[str, str]]:
 
 
 async def _things(request: Request, language: Language, text: str) -> dict[str, object]:
-    kept = snapshot_of(request).kept
-    key = ("things", language)
-    if key not in kept:
-        kept[key] = await _all_things(request, language)
-    found = find_things(kept[key], text)
+    found = find_things(await _all_things(request, language), text)
     return {"things": [{"iri": thing.iri, "label": thing.label, "kind": thing.kind} for thing in found]}
 
 
+@once
 async def _all_things(request: Request, language: Language) -> list[Thing]:
-    """Read the names of all shared things and plans; once for each version of the store and language."""
+    """Read the names of all shared things and plans."""
     pool = pages_of(request)
     told: dict[str, dict[str, list[Node]]] = defaultdict(lambda: defaultdict(list))
     for row in await rows(pool, THINGS):

@@ -111,6 +111,24 @@ class Envelope:
             self.metrics.observe(route, reply.status, seconds, reply.sent)
             self.log.add(scope["request_id"], scope["method"], route, reply.status, seconds, reply.sent, scope.get("told", {}))
 
+    async def visit(self, target: str) -> tuple[int, bytes]:
+        """Answer a GET that nobody has sent, for what pages keep of it; in no log and no figure. Return status and body."""
+        path, _, query = target.partition("?")
+        scope: Scope = {
+            **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http"},
+            **{"path": path, "raw_path": path.encode(), "query_string": query.encode(), "root_path": "", "client": None},
+            **{"headers": [(b"host", b"localhost"), (b"accept", b"*/*")], "server": ("localhost", 80)},
+        }
+        body = bytearray()
+
+        async def take(message: Message) -> None:
+            body.extend(message.get("body", b""))
+
+        reply = Reply(scope, take, b"", is_script=False)
+        scope.update(app=self.app, request_id="", headers_of=headers_of(scope), reply=reply)
+        await self._handle(scope, _no_body, reply)
+        return reply.status, bytes(body)
+
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the snapshot that is in service now, to the end."""
         if scope["method"] == "OPTIONS":
@@ -133,6 +151,10 @@ class Envelope:
         finally:
             if snapshot:
                 self.snapshots.leave(snapshot)
+
+
+async def _no_body() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
 
 
 def _left(error: RuntimeError) -> Exception:

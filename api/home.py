@@ -16,8 +16,10 @@ from starlette.responses import RedirectResponse, Response
 from api.context import own_address, pages_of, settings_of, snapshot_of
 from api.datasets import as_script, described_catalog
 from api.lookup import Row, number_of, rows, value_of
+from api.once import once
 from api.questions import short_answer
 from api.rendering import THEMES, Cell, grouped, language_of, link_maker, render, site_path
+from api.strings import Language
 from kg.namespaces import PREFIXES
 from kg.pool import QueryFailed
 from kg.queries import ParameterError, Question
@@ -172,17 +174,13 @@ async def _answer(request: Request, question: Question) -> str:
 
 
 async def overview(request: Request) -> Overview:
-    """Return what the graph has; counted once for each snapshot and language."""
-    kept = snapshot_of(request).kept
-    key = ("overview", language_of(request))
-    if key not in kept:
-        kept[key] = await _count(request)
-    found: Overview = kept[key]
-    return found
+    """Return what the graph has, in the reader's language."""
+    return await _overview(request, language_of(request))
 
 
-async def _count(request: Request) -> Overview:
-    pool, language = pages_of(request), language_of(request)
+@once
+async def _overview(request: Request, language: Language) -> Overview:
+    pool = pages_of(request)
     counts: Counter[tuple[str, str]] = Counter()
     totals: Counter[str] = Counter()
     for row in await rows(pool, COUNTS):

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from api.context import pages_of, snapshot_of
+from api.context import pages_of
 from api.lookup import Row, labels, rows, value_of
+from api.once import once
 from api.rendering import Cell, language_of, link_maker, site_path
+from api.strings import Language
 from kg.namespaces import BASE, PREFIXES
 
 PG = PREFIXES["pg"]
@@ -89,16 +91,15 @@ async def by_plan(request: Request, found: list[Quote]) -> list[tuple[Cell, list
 
 
 async def known_terms(request: Request) -> dict[str, str]:
-    """Return the name of every class, property and concept of the ontology; asked once for each snapshot and language."""
-    language = language_of(request)
-    kept = snapshot_of(request).kept
-    key = ("terms", language)
-    if key not in kept:
-        order: dict[str, int] = {"es": 1} | {language: 2}
-        best: dict[str, tuple[int, str]] = {}
-        for row in await rows(pages_of(request), _TERMS):
-            candidate = (order.get(row["label"].language, 0), row["label"].value)
-            best[row["x"].value] = max(best.get(row["x"].value, (-1, "")), candidate)
-        kept[key] = {iri: label for iri, (_, label) in best.items()}
-    found: dict[str, str] = kept[key]
-    return found
+    """Return the name of every class, property and concept of the ontology, in the reader's language."""
+    return await _terms(request, language_of(request))
+
+
+@once
+async def _terms(request: Request, language: Language) -> dict[str, str]:
+    order: dict[str, int] = {"es": 1} | {language: 2}
+    best: dict[str, tuple[int, str]] = {}
+    for row in await rows(pages_of(request), _TERMS):
+        candidate = (order.get(row["label"].language, 0), row["label"].value)
+        best[row["x"].value] = max(best.get(row["x"].value, (-1, "")), candidate)
+    return {iri: label for iri, (_, label) in best.items()}

@@ -79,6 +79,12 @@ def render(request: Request, template: str, **values: object) -> HTMLResponse:
     return HTMLResponse(_environment.get_template(template).render(values), headers={"Vary": "Accept, Cookie"})
 
 
+def compile_templates() -> None:
+    """Read and compile every template, which the first page of a kind would wait for."""
+    for name in _environment.list_templates():
+        _environment.get_template(name)
+
+
 def theme_of(request: Request) -> str:
     """Return the background that a reader has chosen: light or dark; empty: as the system has it."""
     wanted = request.cookies.get("theme", "")

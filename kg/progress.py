@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, track
 
 T = TypeVar("T")
+LINE_SECONDS = 2.0  # between two lines on how far it is
 _console = Console(stderr=True)
 
 
@@ -25,17 +26,17 @@ def tracked(items: Sequence[T], what: str) -> Iterator[T]:
 
 @contextmanager
 def measured(total: int, what: str) -> Iterator[Callable[[int, str], None]]:
-    """Show how far work on `total` units is: a live bar on a terminal, a line at each tenth elsewhere.
+    """Show how far work on `total` units is: a live bar on a terminal, elsewhere a line at a tenth, of which none follows soon.
 
     The block calls the yielded function with the units done by then and a few words on what has come of it.
     """
     if not _console.is_terminal:
-        tenth = 0
+        tenth, told = 0, time.monotonic()
 
         def tell(done: int, note: str) -> None:
-            nonlocal tenth
-            if total and done * 10 // total > tenth:
-                tenth = done * 10 // total
+            nonlocal tenth, told
+            if total and done * 10 // total > tenth and time.monotonic() - told >= LINE_SECONDS:
+                tenth, told = done * 10 // total, time.monotonic()
                 _console.print(f"  {what}: {tenth * 10} % — {note}", highlight=False, soft_wrap=True)
 
         yield tell

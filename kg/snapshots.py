@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +68,7 @@ class Snapshots:
         self.out, self.remote = out, remote
         self.limits = (queries, pages)
         self.prepare: Callable[[Snapshot], None] = lambda _: None  # what a new snapshot is given before it is in service
+        self.follow: Callable[[], Coroutine[Any, Any, None]] | None = None  # done once a new snapshot is in service, beside it
         self.swaps = 0
         self.tallies = {"queries": Tally(), "pages": Tally()}
         self._nursery = Nursery()
@@ -75,6 +76,7 @@ class Snapshots:
         self._reloading = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Snapshots:
         with suppress(KgError, QueryFailed):  # the server runs without data, too: it says what to do
@@ -83,9 +85,9 @@ class Snapshots:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._watch:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        for task in filter(None, (self._watch, self._following)):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         if self._current:
             await self._current.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
@@ -141,6 +143,8 @@ class Snapshots:
             self.prepare(fresh)
             await fresh.start()
             old, self._current = self._current, fresh
+            if self.follow:
+                self._following = asyncio.ensure_future(self.follow())
             if old:
                 self.swaps += 1
                 logger.info("snapshot %s takes over from %s", fresh.version, old.version)
