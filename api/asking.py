@@ -13,7 +13,7 @@ from api.cache import Kept
 from api.columns import columns
 from api.context import client_of, own_address, pages_of, settings_of, snapshot_of
 from api.kept import cache_of
-from api.lookup import Node, Row, labels, parse_first, rows
+from api.lookup import Node, Row, labels, parsed, rows
 from api.once import once
 from api.rendering import language_of, link_maker, literal_text
 from api.strings import Language, value_name
@@ -99,7 +99,7 @@ async def solutions_of(request: Request, text: str, max_rows: int = READ) -> Sol
     if kept is None:
         kept = Kept((), await _answer_to(request, text, max_rows), "")
         cache.put(key, kept, len(text))
-    names, found, cut = parse_first(kept.body)
+    names, found, cut = await parsed(kept.body)
     spoken = await _in_english(request, names, found) if language_of(request) == "en" else {}
     return Solutions(names, found, cut, spoken)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Iterable
@@ -25,6 +26,7 @@ router = APIRouter(prefix="/completion")
 MOST_THINGS = 20
 SHORTEST = 2  # letters of a text that is looked up
 PG = PREFIXES["pg"]
+Facts = dict[str, list[Node]]  # of one thing, by property
 TERMS = f"""SELECT ?term ?kind ?label ?about {{ GRAPH <{shared_graph("ontology")}> {{
   VALUES ?kind {{ owl:Class owl:ObjectProperty owl:DatatypeProperty }}
   ?term a ?kind FILTER(STRSTARTS(STR(?term), "{PG}"))
@@ -134,25 +136,34 @@ async def _things(request: Request, language: Language, text: str) -> dict[str, 
 async def _all_things(request: Request, language: Language) -> list[Thing]:
     """Read the names of all shared things and plans."""
     pool = pages_of(request)
-    told: dict[str, dict[str, list[Node]]] = defaultdict(lambda: defaultdict(list))
-    for row in await rows(pool, THINGS):
-        told[row["thing"].value][row["p"].value].append(row["o"])
-    size = Counter(node.value for facts in told.values() for node in facts.get(TYPE, []))
+    told, size = await asyncio.to_thread(_gathered, await rows(pool, THINGS))
     titles = await labels(pool, [cls for cls in size if cls.startswith(PG)], language)
+    return await asyncio.to_thread(_told, told, size, titles, language)
+
+
+def _gathered(found: Iterable[Row]) -> tuple[dict[str, Facts], Counter[str]]:
+    """Return what is known of each thing by property, and how many things each class has."""
+    told: dict[str, Facts] = defaultdict(lambda: defaultdict(list))
+    for row in found:
+        told[row["thing"].value][row["p"].value].append(row["o"])
+    return told, Counter(node.value for facts in told.values() for node in facts.get(TYPE, []))
+
+
+def _told(told: dict[str, Facts], size: Counter[str], titles: dict[str, str], language: Language) -> list[Thing]:
     shown = {iri: _title(facts, language) for iri, facts in told.items()}
     return [
         Thing(iri, shown[iri], _kind(told[iri], titles, size, shown), _names(told[iri])) for iri in sorted(told) if shown[iri]
     ]
 
 
-def _title(facts: dict[str, list[Node]], language: Language) -> str:
+def _title(facts: Facts, language: Language) -> str:
     """Choose the name that is shown: in the page's language, else in Spanish, else any; empty where there is none."""
     order = {language: 0, "es": 1, "": 2}
     names = [node for p in TITLES for node in facts.get(p, [])]
     return min(names, key=lambda node: (order.get(node.language, 3), node.value)).value if names else ""
 
 
-def _kind(facts: dict[str, list[Node]], titles: dict[str, str], size: Counter[str], shown: dict[str, str]) -> str:
+def _kind(facts: Facts, titles: dict[str, str], size: Counter[str], shown: dict[str, str]) -> str:
     """Say what a thing is, by the one of its classes that fewest are in or by its vocabulary, and what it lies in."""
     classes = [node.value for node in facts.get(TYPE, []) if node.value in titles]
     above = [shown.get(node.value, "") for node in facts.get(WITHIN, []) or (facts.get(SCHEME, []) if not classes else [])]
@@ -160,6 +171,6 @@ def _kind(facts: dict[str, list[Node]], titles: dict[str, str], size: Counter[st
     return ", ".join(filter(None, [narrowest, *above]))
 
 
-def _names(facts: dict[str, list[Node]]) -> tuple[str, ...]:
+def _names(facts: Facts) -> tuple[str, ...]:
     called = (node.value for p, nodes in facts.items() if p not in {TYPE, WITHIN, SCHEME} for node in nodes)
     return tuple(dict.fromkeys(fold(name) for name in called))

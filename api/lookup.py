@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from kg.pool import Pool
 XSD = "http://www.w3.org/2001/XMLSchema#"
 _LABELS = "SELECT ?x ?label { VALUES ?x { %s } ?x rdfs:label|skos:prefLabel ?label }"
 _BATCH = 500
+LARGE = 256 * 1024  # bytes of an answer that are read beside the event loop
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ async def rows(pool: Pool, text: str, max_bytes: int = 64 * 1024**2) -> list[Row
         QueryFailed: any of its kinds.
     """
     answer = await pool.ask(Query(text, "json", None, max_bytes=max_bytes))
-    return parse_solutions(await answer.read())[1]
+    return (await parsed(await answer.read()))[1]
 
 
 async def holds(pool: Pool, text: str) -> bool:
@@ -47,6 +49,11 @@ async def holds(pool: Pool, text: str) -> bool:
 def parse_solutions(data: bytes) -> tuple[list[str], list[Row]]:
     """Read SPARQL results in JSON: the columns in order, and the rows. ASK becomes one row with the column `answer`."""
     return parse_first(data)[:2]
+
+
+async def parsed(data: bytes) -> tuple[list[str], list[Row], bool]:
+    """Do what `parse_first` does, so that others need not wait for what is large."""
+    return await asyncio.to_thread(parse_first, data) if len(data) > LARGE else parse_first(data)
 
 
 def parse_first(data: bytes) -> tuple[list[str], list[Row], bool]:

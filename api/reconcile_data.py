@@ -7,7 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from api.lookup import XSD, Node, Row, labels, parse_solutions, quotable, rows
+from api.lookup import XSD, Node, Row, labels, parsed, quotable, rows
 from api.strings import LANGUAGES
 from kg.frames import Query
 from kg.namespaces import BASE
@@ -126,7 +126,7 @@ async def _build(pool: Pool) -> Index:
 async def _limited(pool: Pool, text: str, what: str) -> list[Row]:
     """Answer a SELECT with many rows; these are read in a thread, too."""
     answer = await pool.ask(Query(text, "json", None, max_bytes=BYTES))
-    found = (await asyncio.to_thread(parse_solutions, await answer.read()))[1]
+    found = (await parsed(await answer.read()))[1]
     if len(found) >= ROWS:
         logger.warning("reconciliation: %s has more than %d rows; what is beyond is not found", what, ROWS)
     return found
