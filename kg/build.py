@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -26,7 +26,7 @@ from kg.ontology import load_ontology
 from kg.paths import DATA, ONTOLOGY, PLANS, ROOT, SHAPES, shown
 from kg.prepared import prepare_answers
 from kg.progress import step, tracked
-from kg.queries import load_questions
+from kg.queries import Question, load_questions
 from kg.reading.drafting import draft_file
 from kg.reading.rereading import keep_ids
 from kg.records import Record, load_record, load_records
@@ -60,6 +60,7 @@ def build(out: Path, plans: Path = PLANS, documents: Path | None = None) -> Buil
         KgError: an input is wrong or missing, or the folder cannot be written; nothing that is served has changed then.
     """
     make_folder(out)
+    questions = load_questions()  # what is wrong there is told before anything has changed
     records, unread = draft_all(documents, plans) if documents else (_load(plans), ())
     with step("grafos / graphs") as notes:
         graphs, findings = make_graphs(records)
@@ -75,21 +76,20 @@ def build(out: Path, plans: Path = PLANS, documents: Path | None = None) -> Buil
     with step("almacén / store") as notes:
         info = build_store(out / GRAPH_FILE, out)
         notes.append(f"versión {info.version}")
-    answer_questions(out)
+    answer_questions(out, questions)
     write_whole(out / INPUTS_FILE, "" if documents else inputs_fingerprint(plans) + "\n")
     return Built(info.version, report, len(records), sum(len(r.statements) for r in records), quads, len(findings), unread)
 
 
-def answer_questions(out: Path) -> None:
+def answer_questions(out: Path, questions: Mapping[str, Question]) -> None:
     """Write the answers to the named questions beside the store in service, where they are not there yet.
 
     Raises:
-        KgError: a question is wrong, or the folder cannot be written.
+        KgError: the folder cannot be written.
     """
     with step("respuestas / answers") as notes:
-        known = load_questions()
-        failed = prepare_answers(current_store(out), known)
-        notes.append(f"{len(known) - len(failed)} preguntas")
+        failed = prepare_answers(current_store(out), questions)
+        notes.append(f"{len(questions) - len(failed)} preguntas")
         notes += [f"{name} sin respuesta ({why})" for name, why in sorted(failed.items())]
 
 

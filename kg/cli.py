@@ -259,10 +259,11 @@ def _coverage(arguments: argparse.Namespace) -> int:
 
 def _build(arguments: argparse.Namespace) -> int:
     from kg.build import REPORT_TEXT, answer_questions, build, is_current
+    from kg.queries import load_questions
 
     if arguments.if_changed and not arguments.documents and is_current(arguments.out, arguments.plans):
         print(f"{shown(arguments.out)}: nothing has changed since the last build", file=sys.stderr)
-        answer_questions(arguments.out)
+        answer_questions(arguments.out, load_questions())
         return FINE
     built = build(arguments.out, arguments.plans, arguments.documents)
     violations = built.report.count("violation")
