@@ -15,7 +15,7 @@ from tests.bench.report import Row, table
 
 BOUND = 50.0  # ms
 EACH = 100  # queries of a kind
-WARM = 4  # not counted: each process opens the index when its first search comes
+WARM = 200  # not counted: each process opens the index when its first search comes, and a server visits its own pages at first
 PROOF = b'role="status"'
 Pairs = list[tuple[str, str]]
 
