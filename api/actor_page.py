@@ -8,9 +8,9 @@ from starlette.requests import Request
 
 from api.context import pages_of
 from api.home import PlanLine, overview
-from api.lookup import Node, labels, number_of, rows, value_of
-from api.quotes import PG, Quote, by_plan, known_terms, quotes
-from api.rendering import NBSP, Cell, cell, grouped, language_of, literal_text
+from api.lookup import Node, number_of, rows, value_of
+from api.quotes import PG, Quote, by_plan, cells_of, known_terms, quotes
+from api.rendering import NBSP, Cell, grouped, language_of, literal_text
 from api.strings import say
 from kg.namespaces import BASE, PREFIXES
 
@@ -60,8 +60,8 @@ async def actor_page(request: Request, iri: str, facts: Facts) -> dict[str, obje
         "names": sorted({n.value for n in facts.get(SKOS + "altLabel", [])}),
         "acronyms": sorted(n.value for n in facts.get(PG + "acronym", [])),
         "definition": _in_language(facts.get(SKOS + "definition", []), language_of(request)),
-        "kinds": await _cells(request, facts.get(PG + "institutionKind", []) + facts.get(PG + "dimension", [])),
-        "wider": await _cells(request, facts.get(WIDER, [])),
+        "kinds": await cells_of(request, facts.get(PG + "institutionKind", []) + facts.get(PG + "dimension", [])),
+        "wider": await cells_of(request, facts.get(WIDER, [])),
         "narrower": await _narrower(request, iri),
         "plans": await _plans(request, iri) if kind == "organization" else [],
         **(await _uses(request, pattern % {"iri": iri}, more, extra) if pattern else _NO_USES),
@@ -119,15 +119,7 @@ async def _plans(request: Request, iri: str) -> list[PlanLine]:
 
 
 async def _narrower(request: Request, iri: str) -> list[Cell]:
-    return await _cells(request, [row["x"] for row in await rows(pages_of(request), _NARROWER % iri)])
-
-
-async def _cells(request: Request, nodes: list[Node]) -> list[Cell]:
-    language = language_of(request)
-    terms = await known_terms(request)
-    wanted = {n.value for n in nodes if n.is_iri}
-    known = terms | await labels(pages_of(request), wanted - terms.keys(), language)
-    return sorted((cell(node, known, language) for node in nodes), key=lambda c: c.text)
+    return await cells_of(request, [row["x"] for row in await rows(pages_of(request), _NARROWER % iri)])
 
 
 def _in_language(texts: list[Node], language: str) -> str:

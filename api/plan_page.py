@@ -10,10 +10,10 @@ from starlette.requests import Request
 
 from api.context import pages_of, settings_of
 from api.datasets import as_script, described_plan
-from api.lookup import Node, Row, labels, rows, value_of
+from api.lookup import Node, Row, rows, value_of
 from api.negotiation import DOCUMENT_FORMATS
 from api.places import trail_of
-from api.quotes import KINDS, PG, Quote, known_terms, quote_of
+from api.quotes import KINDS, PG, Quote, known_names, known_terms, quote_of
 from api.rendering import Cell, cell, data_version, grouped, language_of, link_maker, site_path
 from api.statement_page import amount_text, cited
 from api.strings import say
@@ -252,11 +252,11 @@ def _capital(text: str) -> str:
 
 async def _about(request: Request, facts: Facts) -> dict[str, str]:
     """Return what the plan is: organization, candidate, place and code, period, level, review; empty where it is not said."""
-    language, terms = language_of(request), await known_terms(request)
+    language = language_of(request)
     names = ("presentedBy", "candidate", "forTerritory", "level", "reviewStatus", "sourceDocument")
     nodes = {name: facts[PG + name][0] for name in names if facts.get(PG + name)}
     iris = {n.value for n in nodes.values() if n.is_iri}
-    known = terms | await labels(pages_of(request), iris - terms.keys(), language)
+    known = await known_names(request, iris)
     told = {name: cell(node, known, language) for name, node in nodes.items()}
     place = nodes.get("forTerritory")
     plain = ("periodStart", "periodEnd", "reviewedBy", "reviewDate")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from api.context import pages_of
-from api.lookup import Row, labels, rows, value_of
+from api.lookup import Node, Row, labels, rows, value_of
 from api.once import once
-from api.rendering import Cell, language_of, link_maker, site_path
+from api.rendering import Cell, cell, language_of, link_maker, site_path
 from api.strings import Language
 from kg.namespaces import BASE, PREFIXES
 
@@ -93,6 +93,19 @@ async def by_plan(request: Request, found: list[Quote]) -> list[tuple[Cell, list
 async def known_terms(request: Request) -> dict[str, str]:
     """Return the name of every class, property and concept of the ontology, in the reader's language."""
     return await _terms(request, language_of(request))
+
+
+async def known_names(request: Request, iris: Set[str]) -> dict[str, str]:
+    """Return the names of the ontology's terms, and of those of some things that have one."""
+    terms = await known_terms(request)
+    return terms | await labels(pages_of(request), iris - terms.keys(), language_of(request))
+
+
+async def cells_of(request: Request, nodes: Iterable[Node]) -> list[Cell]:
+    """Return things with their names and links, by name."""
+    nodes, language = list(nodes), language_of(request)
+    known = await known_names(request, {node.value for node in nodes if node.is_iri})
+    return sorted((cell(node, known, language) for node in nodes), key=lambda c: c.text)
 
 
 @once

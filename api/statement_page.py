@@ -10,8 +10,8 @@ from api.citing import Citation, day_of
 from api.context import own_address, pages_of, snapshot_of
 from api.lookup import Node, Row, labels, rows, value_of
 from api.places import trail_of
-from api.quotes import PG, Quote, by_plan, known_terms, quotes
-from api.rendering import NBSP, Cell, cell, data_version, language_of, link_maker, literal_text, site_path
+from api.quotes import PG, Quote, by_plan, cells_of, known_terms, quotes
+from api.rendering import NBSP, Cell, data_version, language_of, link_maker, literal_text, site_path
 from api.strings import say
 from kg.namespaces import BASE, PREFIXES
 from kg.text import shorten
@@ -84,11 +84,11 @@ async def statement_page(request: Request, iri: str, facts: Facts) -> dict[str, 
         "status": await _status(request, facts, about),
         "citation": citation(request, iri, text, about, line, _first(facts, "sourcePage")),
         "cited": cited(request, iri, shorten(text, 200)),
-        "issues": await _named(request, facts.get(PG + "issue", [])),
-        "dimension": await _named(request, facts.get(PG + "dimension", [])),
+        "issues": await cells_of(request, facts.get(PG + "issue", [])),
+        "dimension": await cells_of(request, facts.get(PG + "dimension", [])),
         "axis": _first(facts, "axis"),
-        "mentions": await _named(request, facts.get(PG + "mentions", [])),
-        "places": await _named(request, facts.get(PG + "locatedIn", [])),
+        "mentions": await cells_of(request, facts.get(PG + "mentions", [])),
+        "places": await cells_of(request, facts.get(PG + "locatedIn", [])),
         "is_target": any(n.value == PG + "Target" for n in facts.get(PREFIXES["rdf"] + "type", [])),
         "language": language,
     }
@@ -190,7 +190,7 @@ async def _precise(request: Request, iri: str, facts: Facts) -> dict[str, object
         "year": _first(facts, "targetYear"),
         "baseline": _shown(facts, "targetBaseline", language),
         "money": await _money(request, iri),
-        "funds": await _named(request, facts.get(PG + "fundedBy", [])),
+        "funds": await cells_of(request, facts.get(PG + "fundedBy", [])),
         "partners": list(partners.values()),
     }
 
@@ -254,15 +254,6 @@ async def _status(request: Request, facts: Facts, plan: dict[str, str]) -> dict[
         "by": plan["by"],
         "date": plan["date"],
     }
-
-
-async def _named(request: Request, nodes: list[Node]) -> list[Cell]:
-    """Return things with their names and links, by name."""
-    language = language_of(request)
-    terms = await known_terms(request)
-    wanted = {n.value for n in nodes if n.is_iri}
-    known = terms | await labels(pages_of(request), wanted - terms.keys(), language)
-    return sorted((cell(node, known, language) for node in nodes), key=lambda c: c.text)
 
 
 def _figure(facts: Facts, language: str) -> str:

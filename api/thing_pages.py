@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from api.actor_page import actor_page
 from api.context import pages_of
-from api.lookup import Node, Row, labels, quotable, rows
+from api.lookup import Node, Row, quotable, rows
 from api.place_page import place_page
 from api.plan_page import plan_page
-from api.quotes import KINDS, known_terms
+from api.quotes import KINDS, known_names
 from api.rendering import Cell, cell, endings, language_of, link_maker, render, site_path
 from api.statement_page import statement_page
 from api.strings import say
@@ -65,8 +65,7 @@ async def thing_page(request: Request, iri: str) -> Response:
     incoming = [] if maker else await _incoming(request, iri)
     wanted = {iri, *facts, *(n.value for nodes in facts.values() for n in nodes if n.is_iri)}
     wanted |= {p for p, _, _ in incoming} | {s["s"].value for _, _, subjects in incoming for s in subjects}
-    terms = await known_terms(request)
-    known = terms | await labels(pool, wanted - terms.keys(), language)
+    known = await known_names(request, wanted)
     path = site_path(iri)
     own = await _own_types(request, classes)
     return render(

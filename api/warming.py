@@ -12,16 +12,17 @@ from kg.queries import KINDS, known_things
 
 logger = logging.getLogger(__name__)
 Visit = Callable[[str], Awaitable[tuple[int, bytes]]]  # asks for an address, returns status and body
-FIRST = ("/", "/?lang=en", "/compare", "/plans")
+FIRST = ("/", "/?lang=en", "/compare")
+PLANS = "/plans"
 _PLAN = re.compile(rb'href="/doc/plan/([\w.-]+)"')
 
 
 async def warm(visit: Visit) -> None:
     """Load what all pages use, then visit those, a plan and a comparison; that one of them fails harms nothing."""
     await asyncio.to_thread(_load)
-    plans: list[str] = []
     for address in FIRST:
-        plans = [key.decode() for key in dict.fromkeys(_PLAN.findall(await _visited(visit, address)))][:2]
+        await _visited(visit, address)
+    plans = [key.decode() for key in dict.fromkeys(_PLAN.findall(await _visited(visit, PLANS)))][:2]
     if len(plans) == 2:
         await _visited(visit, f"/doc/plan/{plans[0]}")
         await _visited(visit, f"/compare?plan={plans[0]}&plan={plans[1]}")
