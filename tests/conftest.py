@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from kg.build import make_graphs, write_graph
 from kg.paths import PLANS
 from kg.records import Record, load_records
 from kg.store import build_store
+from tests.browsing import chromium, served
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 KEYS = ["huancane-2019-2022", "huancayo-2019-2022", "pativilca-2019-2022", "puno-2019-2022", "san-sebastian-2007-2010"]
@@ -41,3 +44,17 @@ def built(made, tmp_path_factory) -> Path:
     write_graph(made[0], out / "graph.nq")
     build_store(out / "graph.nq", out)
     return out
+
+
+@pytest.fixture(scope="module")
+def address(built) -> Iterator[str]:
+    """Where the reviewed plans are served, as a person starts the server."""
+    with served(built) as told:
+        yield told
+
+
+@pytest.fixture(scope="module")
+def browser(request) -> Iterator[Any]:
+    """The Chromium of this machine, or a skip."""
+    with chromium(f"{request.module.__name__} looked at nothing") as started:
+        yield started

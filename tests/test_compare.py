@@ -24,7 +24,6 @@ from kg.issues import load_issues
 from kg.namespaces import BASE, PREFIXES
 from kg.paths import ROOT
 from kg.store import current_store
-from tests.browsing import chromium, served
 from tests.conftest import KEYS
 from tests.serving import LABEL, build, settings
 
@@ -630,26 +629,14 @@ def test_few_comparisons_are_kept(client):
 # --- in a browser --------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def site(built) -> Iterator[str]:
-    with served(built) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with chromium("no browser compared plans") as started:
-        yield started
-
-
 @pytest.mark.parametrize(("width", "scripts"), [(1280, True), (390, True), (320, False)])
-def test_a_reader_compares(site, browser, width, scripts):
+def test_a_reader_compares(address, browser, width, scripts):
     context = browser.new_context(viewport={"width": width, "height": 800}, java_script_enabled=scripts)
     said, elsewhere = [], []
     tab = context.new_page()
     tab.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    tab.on("request", lambda request: None if request.url.startswith(site) else elsewhere.append(request.url))
-    tab.goto(f"{site}/compare")
+    tab.on("request", lambda request: None if request.url.startswith(address) else elsewhere.append(request.url))
+    tab.goto(f"{address}/compare")
     for name in ("Puno 2019-2022 ·", "Huancané 2019-2022 ·"):
         tab.get_by_label(f"Plan de gobierno de {name}").check()
     tab.get_by_role("button", name="Comparar").click()
@@ -669,10 +656,10 @@ def test_a_reader_compares(site, browser, width, scripts):
     context.close()
 
 
-def test_heads_stay_in_sight(site, browser):
+def test_heads_stay_in_sight(address, browser):
     context = browser.new_context(viewport={"width": 1280, "height": 700})
     tab = context.new_page()
-    tab.goto(f"{site}/compare?plan={PUNO}&plan={PATIVILCA}")
+    tab.goto(f"{address}/compare?plan={PUNO}&plan={PATIVILCA}")
     table = tab.locator("#h-cmp").locator("xpath=ancestor::section").locator("table")
     tab.evaluate("y => window.scrollTo(0, y)", table.bounding_box()["y"] + 1500)
     assert table.locator("thead th").first.bounding_box()["y"] == pytest.approx(0, abs=1)

@@ -16,7 +16,6 @@ from api import assets
 from api.app import create_app
 from api.completion import Thing, find_things
 from api.settings import Settings
-from tests.browsing import chromium, served
 from tests.serving import SLOW
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -223,15 +222,9 @@ def test_triples_are_read_as_the_endpoint_writes_them(line, expected):
 
 
 @pytest.fixture(scope="module")
-def browser(manifest):
-    with chromium("the editor was not driven") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def address(built):
-    with served(built) as told:
-        yield told
+def browser(manifest, browser):
+    """Chromium, where the editor has been built."""
+    return browser
 
 
 class Editor:

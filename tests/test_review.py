@@ -32,7 +32,6 @@ from review.placing import Astray, Placed, extent, place
 from review.serving import find_document, find_record, name_from_git
 from review.session import ChangedError, Session
 from review.words import LANGUAGES, words
-from tests.browsing import chromium
 from tests.servers import free_ports
 
 MARK = Mark("accepted", "Ana Quispe", "2026-11-21T15:04:05Z")
@@ -896,12 +895,6 @@ def server(path):
     yield started
     if started.process.poll() is None:
         started.stop()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium("the review page was not driven") as started:
-        yield started
 
 
 class Page:

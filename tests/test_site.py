@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browsing import chromium, served
-
 ROOT = Path(__file__).resolve().parent.parent
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -34,18 +32,6 @@ PAGES = [
     "/ontology",
     "/doc/plan/no-existe",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium("the site was not driven") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def address(built):
-    with served(built) as told:
-        yield told
 
 
 class Reader:

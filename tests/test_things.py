@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from api.datasets import as_script
 from api.settings import Settings
 from api.withdrawn import FILE, load_withdrawn, withdrawn_at
 from kg.errors import ProblemsError
-from tests.browsing import chromium, served
 from tests.conftest import KEYS
 from tests.serving import build, settings
 
@@ -365,29 +363,17 @@ def test_the_background_is_on_the_page(client, cookie, marked):
 # --- in a browser --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def site(built) -> Iterator[str]:
-    with served(built) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with chromium("no page was looked at") as started:
-        yield started
-
-
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (320, "dark")])
-def test_pages_in_a_browser(site, browser, width, scheme):
+def test_pages_in_a_browser(address, browser, width, scheme):
     """The policy lets the block of data be, nothing scrolls sideways, nothing is asked elsewhere, the console is silent."""
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     shown = context.new_page()
     said: list[str] = []
     shown.on("console", lambda message: said.append(message.text))
     shown.on("pageerror", lambda error: said.append(str(error)))
-    shown.on("request", lambda request: said.append(request.url) if not request.url.startswith((site, "data:")) else None)
+    shown.on("request", lambda request: said.append(request.url) if not request.url.startswith((address, "data:")) else None)
     for path in ["/", "/plans", "/ontology", *THINGS]:
-        assert shown.goto(site + path).status == 200
+        assert shown.goto(address + path).status == 200
         overflow = shown.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert (path, overflow, said) == (path, 0, [])
         blocks = shown.eval_on_selector_all('script[type="application/ld+json"]', "found => found.map(e => e.textContent)")
@@ -395,10 +381,10 @@ def test_pages_in_a_browser(site, browser, width, scheme):
     context.close()
 
 
-def test_a_page_is_printed_black_on_white_from_a_dark_screen_too(site, browser):
+def test_a_page_is_printed_black_on_white_from_a_dark_screen_too(address, browser):
     context = browser.new_context(color_scheme="dark")
     shown = context.new_page()
-    shown.goto(site + PLAN)
+    shown.goto(address + PLAN)
     ground = "getComputedStyle(document.body).backgroundColor + getComputedStyle(document.body).color"
     assert shown.evaluate(ground) == "rgb(16, 26, 28)rgb(232, 239, 237)"
     shown.emulate_media(media="print", color_scheme="dark")
