@@ -19,8 +19,8 @@ from api.rendering import language_of, link_maker, literal_text
 from api.strings import Language, value_name
 from kg.frames import Query
 from kg.namespaces import PG, plan_iri, thing_iri
-from kg.pool import Answer
 from kg.prepared import ROWS, prepared_answer
+from kg.processes import Answer
 from kg.queries import ParameterError, Question, choices_query, known_things
 from kg.queries import render as fill
 from kg.text import fold

@@ -17,7 +17,7 @@ from api.negotiation import HTML, accepted, choose
 from api.rendering import language_of, render
 from api.strings import LANGUAGES, error_texts
 from kg.media_types import Format
-from kg.pool import QueryFailed
+from kg.processes import QueryFailed
 
 logger = logging.getLogger(__name__)
 PROBLEM = Format("problem", "application/problem+json", "json", ("application/json", "application/ld+json"))

@@ -21,7 +21,7 @@ from api.questions import short_answer
 from api.rendering import THEMES, Cell, grouped, language_of, link_maker, render, site_path
 from api.strings import Language
 from kg.namespaces import PREFIXES
-from kg.pool import QueryFailed
+from kg.processes import QueryFailed
 from kg.queries import ParameterError, Question
 from kg.text import fold
 

@@ -11,7 +11,7 @@ from api.errors import Refused
 from api.lookup import holds
 from api.metrics import CONTENT_TYPE
 from kg.errors import KgError
-from kg.pool import QueryFailed
+from kg.processes import QueryFailed
 
 router = APIRouter()
 _FRESH = {"Cache-Control": "no-store"}

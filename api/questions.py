@@ -43,7 +43,7 @@ from api.tables import Table, table_page
 from api.workbooks import MOST, workbook
 from kg.media_types import Format
 from kg.namespaces import prefix_header
-from kg.pool import QueryFailed
+from kg.processes import QueryFailed
 from kg.queries import FAMILIES, ParameterError, Question
 
 router = APIRouter()

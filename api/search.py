@@ -18,7 +18,7 @@ from api.rendering import language_of, render
 from api.search_view import SHOWN_VALUES, Links, view_of
 from api.streaming import AnswerResponse, connected
 from kg.frames import Query
-from kg.pool import Answer
+from kg.processes import Answer
 from kg.search import FACETS, MOST_HITS
 from kg.search import Request as Wanted
 

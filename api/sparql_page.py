@@ -20,7 +20,7 @@ from api.rendering import cell, language_of, render
 from api.strings import Language, column, words
 from kg.media_types import RDF_FORMATS, RESULT_FORMATS
 from kg.namespaces import BASE, PREFIXES, SD, prefix_header
-from kg.pool import Answer, QueryFailed
+from kg.processes import Answer, QueryFailed
 from kg.queries import Question
 from kg.queries import render as fill
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from kg.pool import Answer, QueryFailed
+from kg.processes import Answer, QueryFailed
 
 logger = logging.getLogger(__name__)
 PATIENCE = 0.05  # seconds before it is worth while to look whether the client is still there

@@ -23,7 +23,7 @@ from api.thing_pages import thing_page
 from api.withdrawn import Withdrawn, withdrawn_at
 from kg.frames import Query
 from kg.namespaces import BASE
-from kg.pool import QueryFailed
+from kg.processes import QueryFailed
 from kg.text import fold
 
 router = APIRouter()

@@ -4,6 +4,7 @@ A frame is one byte that says its kind, four bytes of length (big-endian), and t
 to answer it, then its text.
 
     READY  {"pid": int, "thread": int, "isolated": bool}              once, when the process can answer
+    WHOLE  words: rows, 1 if it was cut, then as HEAD; a line break; the bytes of the whole answer, where it is small
     HEAD   words: solutions, boolean or graph; format; - or gzip or zstd; names of the columns
     DATA   bytes of the serialized answer, compressed if the head says so
     END    words: rows, 1 if it was cut                               the answer is complete
@@ -18,7 +19,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-QUERY, READY, HEAD, DATA, END, ERROR = b"Q", b"R", b"H", b"D", b"E", b"X"
+QUERY, READY, WHOLE, HEAD, DATA, END, ERROR = b"Q", b"R", b"W", b"H", b"D", b"E", b"X"
 FRAME = struct.Struct(">cI")
 SEARCHES = ("search-json", "search-csv")  # `results` of a query that is no SPARQL: its text is a request to the search index
 
@@ -45,8 +46,9 @@ class Query:
 
     def packed(self) -> bytes:
         """Return the query as a frame."""
-        graphs = tuple(None if names is None else tuple(names) for names in (self.default_graphs, self.named_graphs))
-        how = _packed_how(self.results, self.graphs, *graphs, self.encoding, self.max_rows, self.max_bytes, self.seconds)
+        default = None if self.default_graphs is None else tuple(self.default_graphs)
+        named = None if self.named_graphs is None else tuple(self.named_graphs)
+        how = _packed_how(self.results, self.graphs, default, named, self.encoding, self.max_rows, self.max_bytes, self.seconds)
         return frame(QUERY, how + self.text.encode("utf-8", "surrogatepass"))
 
     @staticmethod

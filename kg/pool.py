@@ -3,37 +3,38 @@
 A query begins in the short lane. One that is still at it after `long_seconds` moves to the long lane, which has few places and
 the lowest priority, so that short queries of others keep their pace; where the lane is full it waits for a place and begins
 anew. Both lanes are fair: clients take turns, one client never has all places of a lane, and one is kept for whoever has none.
+
+While queries are quick, a process at one gets the next that waits sent behind it, so that it need not sleep in between. What
+comes to stand behind a slow one is taken back: the process cannot be told, so that it will write that answer in vain.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
-import signal
 import socket
 import time
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import IO, cast
 
 from kg.errors import KgError
-from kg.frames import DATA, END, ERROR, HEAD, READY, FrameReader, Order, Query
+from kg.frames import Order, Query
+from kg.lanes import Line, Running
 from kg.nursery import Nursery
-from kg.priorities import MAY_RESTORE, lower, restore
+from kg.priorities import MAY_RESTORE
+from kg.processes import Answer, QueryFailed, Worker
 from kg.sparql import safe_order
 
 logger = logging.getLogger(__name__)
 START_SECONDS = 20.0
 TICK = 0.005  # seconds between two looks at the clock
-HELD_BACK = 256 * 1024  # bytes of an answer that are waited for, so that a failure can still be told properly
-AHEAD = 4 * 1024 * 1024  # bytes of an answer that are kept for a client that reads slowly
 HASTE = 0.1  # part of `long_seconds` that a query gets whose client has long ones already
+LASTING = 1.0  # seconds for which a client counts as one with long queries when its last has ended: it may ask more of them
 KNOWN = 500  # texts of long queries that are remembered, to go to the long lane at once
 PROCESSES = 8  # times `workers`: so many processes may there be at most
+BEHIND = 0.005  # seconds after which no query is left behind another in the same process
+QUICK = 0.005  # seconds that short queries may take on average for one to be sent behind another
 RECOVERIES = 3  # workers that may fail to start, one after the other, before those who wait are told
 
 
@@ -55,18 +56,6 @@ class Limits:
     spare: int = 3
 
 
-class QueryFailed(Exception):
-    """A query without an answer.
-
-    kind: what `kg.sparql.Refusal` names, or `deadline`, `crash`, `memory`, `overload`, `unavailable`, `gone`.
-    line and column are 1-based, 0 where there is none.
-    """
-
-    def __init__(self, kind: str, detail: str = "", line: int = 0, column: int = 0):
-        super().__init__(f"{kind}: {detail}" if detail else kind)
-        self.kind, self.detail, self.line, self.column = kind, detail, line, column
-
-
 @dataclass
 class Tally:
     """What a pool has counted since it began: ends of queries by kind (`ok` or a failure's kind), deaths, demotions."""
@@ -75,259 +64,6 @@ class Tally:
     deaths: int = 0
     long: int = 0
     rows: int = 0
-
-
-class Worker(asyncio.Protocol):
-    """A query process, seen through its socket."""
-
-    def __init__(self, pool: Pool, errors: IO[bytes]):
-        self.pool, self.errors = pool, errors
-        self.answer: Answer | None = None
-        self.pid, self.thread, self.handle = 0, 0, -1  # the thread is the one that runs queries
-        self.isolated = self.ready = self.low = self.ended = False
-        self.transport: asyncio.Transport | None = None
-        self.frames = FrameReader()
-        self.begun = asyncio.Event()  # or ended
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        self.transport = cast(asyncio.Transport, transport)
-        if self.ended:
-            self.transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        """Take frames: the first says that the process is ready, the others are the answer."""
-        for kind, payload in self.frames.take(data):
-            if self.answer:
-                self.answer.take(kind, payload)
-            elif kind == READY:
-                self._begin(**json.loads(payload))
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """Tell whoever waited for this process."""
-        answer, self.answer = self.answer, None
-        planned, self.ended = self.ended, True
-        self.begun.set()
-        if self.handle >= 0:
-            os.close(self.handle)
-            self.handle = -1
-        self.pool.lost(self, answer, None if planned else self._reason())
-        self.errors.close()
-
-    def kill(self) -> None:
-        """End the process now."""
-        self.ended, self.answer = True, None
-        with suppress(OSError):
-            if self.handle >= 0:
-                signal.pidfd_send_signal(self.handle, signal.SIGKILL)
-            elif self.pid:
-                os.kill(self.pid, signal.SIGKILL)
-        if self.transport:
-            self.transport.abort()
-
-    def lower(self) -> None:
-        """Let this process run only when no other wants to."""
-        self.low = True
-        lower(self.thread)
-
-    def restore(self) -> bool:
-        """Give the process its priority back; not everybody is allowed to."""
-        self.low = self.low and not restore(self.thread)
-        return not self.low
-
-    def _begin(self, pid: int, thread: int, isolated: bool) -> None:
-        self.pid, self.thread, self.isolated, self.ready = pid, thread, isolated, True
-        with suppress(OSError, AttributeError):
-            self.handle = os.pidfd_open(pid)
-        self.begun.set()
-        self.pool.has_begun(self)
-
-    def _reason(self) -> QueryFailed:
-        self.errors.seek(0)
-        said = self.errors.read()[-2000:].decode(errors="replace").strip()
-        logger.warning("a query process ended unasked: %s", said or "it said nothing")
-        kind = "memory" if "memory allocation" in said or "MemoryError" in said else "crash"
-        return QueryFailed(kind, said.splitlines()[0][:200] if said else "")
-
-
-@dataclass(eq=False, slots=True)
-class Answer:
-    """An answer that is being read: its head (`kind`: solutions, boolean, graph), then the bytes, then how many rows there were.
-
-    It holds a process until that has written it; close always. `whole` tells that all bytes are here.
-    """
-
-    pool: Pool
-    query: Query
-    client: str
-    arrived: float
-    kind: str = ""
-    format: str = ""
-    encoding: str = ""
-    variables: tuple[str, ...] = ()
-    rows: int = 0
-    cut: bool = False
-    whole: bool = False
-    worker: Worker | None = None
-    started: float = 0.0
-    long: bool = False
-    delivered: bool = False
-    again: bool = False
-    failure: QueryFailed | None = None
-    parts: deque[bytes] = field(default_factory=deque)
-    kept: int = 0
-    waiter: asyncio.Future[None] | None = None
-
-    async def begun(self) -> None:
-        """Wait until so much is here that the answer may begin; raises QueryFailed."""
-        while not (self.whole or self.failure or self.kept >= HELD_BACK):
-            await self._more()
-        if self.failure:
-            raise self.failure
-        self.delivered = True
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the bytes of the answer.
-
-        Raises:
-            QueryFailed: it broke off half-way.
-        """
-        try:
-            while True:
-                while self.parts:
-                    part = self.parts.popleft()
-                    self.kept -= len(part)
-                    self._resume()
-                    yield part
-                if self.failure:
-                    raise self.failure
-                if self.whole:
-                    return
-                await self._more()
-        finally:
-            self.close()
-
-    async def read(self) -> bytes:
-        """Return all bytes; raises QueryFailed where it broke off half-way."""
-        if not self.whole:
-            return b"".join([chunk async for chunk in self.chunks()])
-        return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
-
-    def close(self) -> None:
-        """Give the process back, or end it when the answer was not written to the end. May be called again."""
-        if not self.whole and self.failure is None:
-            self.pool.fail(self, QueryFailed("gone"))
-
-    def take(self, kind: bytes, payload: bytes) -> None:
-        """Take a frame from the process."""
-        if kind == DATA:
-            self.parts.append(payload)
-            self.kept += len(payload)
-            if self.kept > AHEAD and self.worker and self.worker.transport:
-                self.worker.transport.pause_reading()
-            if self.kept < HELD_BACK and not self.delivered:
-                return
-        elif kind == HEAD:
-            self.kind, self.format, encoding, *variables = payload.decode().split(" ")
-            self.encoding, self.variables = "" if encoding == "-" else encoding, tuple(variables)
-            return
-        elif kind == END:
-            self.rows, cut = map(int, payload.split())
-            self.cut, self.whole = bool(cut), True
-            self.pool.finished(self, None)
-        else:
-            assert kind == ERROR
-            self.failure = QueryFailed(**json.loads(payload))
-            self.pool.finished(self, self.failure)
-        self.wake()
-
-    def wake(self) -> None:
-        """Let whoever waits for this answer look again."""
-        if self.waiter and not self.waiter.done():
-            self.waiter.set_result(None)
-
-    def reset(self) -> None:
-        """Forget what came, to begin anew."""
-        self.parts.clear()
-        self.kept, self.worker = 0, None
-
-    def _resume(self) -> None:
-        if self.worker and self.worker.transport and self.kept <= AHEAD // 2 and not self.worker.transport.is_reading():
-            self.worker.transport.resume_reading()
-
-    async def _more(self) -> None:
-        self.waiter = asyncio.get_running_loop().create_future()
-        await self.waiter
-
-
-class Line:
-    """Queries that wait, one line for each client; clients take turns."""
-
-    def __init__(self) -> None:
-        self.lines: dict[str, deque[Answer]] = {}
-
-    def __len__(self) -> int:
-        return sum(map(len, self.lines.values()))
-
-    def __iter__(self) -> Iterator[Answer]:
-        return (answer for line in list(self.lines.values()) for answer in list(line))
-
-    def add(self, answer: Answer) -> None:
-        """Put a query at the end of its client's line."""
-        self.lines.setdefault(answer.client, deque()).append(answer)
-
-    def remove(self, answer: Answer) -> bool:
-        """Take a query out; tell whether it was there."""
-        line = self.lines.get(answer.client)
-        if not line or answer not in line:
-            return False
-        line.remove(answer)
-        if not line:
-            del self.lines[answer.client]
-        return True
-
-    def next(self, allowed: Callable[[str], bool]) -> Answer | None:
-        """Take the first query of the first client that is allowed one; that client goes to the end of the turn."""
-        for client, line in list(self.lines.items()):
-            if allowed(client):
-                answer = line.popleft()
-                del self.lines[client]
-                if line:
-                    self.lines[client] = line
-                return answer
-        return None
-
-    def longest(self) -> Answer:
-        """Return the last query of the client that has most of them here."""
-        return max(self.lines.values(), key=len)[-1]
-
-
-class Running:
-    """The queries that run now, and how many short and long ones (False, True) each client has among them."""
-
-    def __init__(self) -> None:
-        self.answers: dict[Answer, None] = {}
-        self.of = {False: Counter[str](), True: Counter[str]()}
-
-    def add(self, answer: Answer) -> None:
-        """Note the beginning of a query."""
-        self.answers[answer] = None
-        self.of[answer.long][answer.client] += 1
-
-    def remove(self, answer: Answer) -> None:
-        """Note the end of a query, if it runs."""
-        if answer in self.answers:
-            del self.answers[answer]
-            counts = self.of[answer.long]
-            counts[answer.client] -= 1
-            if not counts[answer.client]:
-                del counts[answer.client]
-
-    def lengthen(self, answer: Answer) -> None:
-        """Note that a query that runs is a long one from now on."""
-        self.remove(answer)
-        answer.long = True
-        self.add(answer)
 
 
 class Pool:
@@ -339,12 +75,15 @@ class Pool:
         self._nursery, self._own_nursery = nursery or Nursery(), nursery is None
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
-        self._running = Running()
-        self._waiting, self._parked = Line(), Line()
+        self._running = Running[Answer]()
+        self._waiting, self._parked = Line[Answer](), Line[Answer]()
+        self._behind: dict[Answer, None] = {}
+        self._pace = 0.0  # seconds that short queries took lately
         self._starting: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.TimerHandle | None = None
         self._failures = 0
         self._known_long: dict[str, None] = {}
+        self._heavy: dict[str, float] = {}  # clients whose last long query has ended, and when
         self._closed = False
 
     async def __aenter__(self) -> Pool:
@@ -357,7 +96,7 @@ class Pool:
 
     async def __aexit__(self, *_: object) -> None:
         self._closed = True
-        for answer in [*self._running.answers, *self._waiting, *self._parked]:
+        for answer in [*self._running.all, *self._behind, *self._waiting, *self._parked]:
             self.fail(answer, QueryFailed("unavailable"))
         if self._ticking:
             self._ticking.cancel()
@@ -374,25 +113,25 @@ class Pool:
     @property
     def running(self) -> int:
         """How many queries run now."""
-        return len(self._running.answers)
+        return len(self._running.all)
 
     @property
     def waiting(self) -> int:
         """How many queries wait now, those for a place among the long ones included."""
-        return len(self._waiting) + len(self._parked)
+        return len(self._waiting) + len(self._parked) + len(self._behind)
 
     @property
     def isolated(self) -> bool:
         """Whether every process has left the network."""
         return all(worker.isolated for worker in self._all if worker.ready)
 
-    async def ask(self, query: Query, client: str = "") -> Answer:
-        """Start a query and return its answer once it may begin.
+    async def ask(self, query: Query, client: str = "", gone: Callable[[], bool] | None = None) -> Answer:
+        """Start a query and return its answer once it may begin. `gone` tells whether nobody waits for it any more.
 
         Raises:
             QueryFailed: any of its kinds; `overload` when too many wait already.
         """
-        answer = Answer(self, query, client, time.monotonic())
+        answer = Answer(self, query, client, time.monotonic(), gone=gone)
         self._admit(answer)
         try:
             await answer.begun()
@@ -405,17 +144,24 @@ class Pool:
         """Take a process back whose answer was written, and count how it ended."""
         self._running.remove(answer)
         worker, answer.worker = answer.worker, None
-        if answer.long and time.monotonic() - answer.started < self.limits.long_seconds:
+        taken = time.monotonic() - answer.started
+        if not answer.long:
+            self._pace += (taken - self._pace) / 16
+        elif taken < self.limits.long_seconds:
             self._known_long.pop(answer.query.text, None)
         self._count(answer, failure)
         if worker:
             worker.answer = None
             if worker.transport and not worker.transport.is_reading():
                 worker.transport.resume_reading()
-            if (not worker.low or worker.restore()) and not self._closed:
-                self._idle.append(worker)
-            else:
+            if self._closed or (worker.low and not worker.restore()):
                 worker.kill()
+            elif worker.behind:
+                behind, worker.behind = worker.behind, None
+                self._behind.pop(behind, None)
+                self._run(behind, worker)
+            else:
+                self._idle.append(worker)
         self._go_on()
 
     def fail(self, answer: Answer, failure: QueryFailed) -> None:
@@ -425,11 +171,19 @@ class Pool:
         answer.failure = failure
         self._count(answer, failure)
         self._running.remove(answer)
-        if not (self._waiting.remove(answer) or self._parked.remove(answer)) and answer.worker:
+        if answer in self._behind:
+            self._leave_behind(answer)
+        elif not (self._waiting.remove(answer) or self._parked.remove(answer)) and answer.worker:
             answer.worker.kill()
         answer.worker = None
         answer.wake()
         self._go_on()
+
+    def put_back(self, answer: Answer) -> None:
+        """Let a query wait again that was sent to a process but not begun."""
+        answer.worker = None
+        if self._behind.pop(answer, answer) is None:
+            self._waiting.put_back(answer)
 
     def has_begun(self, worker: Worker) -> None:
         """Take a new process into service."""
@@ -452,10 +206,18 @@ class Pool:
                 self._failed_to_start()
         self._go_on()
 
+    def _leave_behind(self, answer: Answer) -> None:
+        """Have a process write an answer that nobody reads, instead of one that it has not begun: that query is free again."""
+        assert answer.worker
+        del self._behind[answer]
+        answer.worker.behind = Answer(self, answer.query, answer.client, time.monotonic(), worker=answer.worker, unwanted=True)
+        answer.worker = None
+
     def _again(self, answer: Answer, failure: QueryFailed) -> bool:
         """Let a query whose process crashed begin anew if the order it asks for may be the cause, and can be said otherwise."""
-        text = safe_order(answer.query.text) if failure.kind == "crash" and not (answer.delivered or answer.again) else None
-        if text is None:
+        if failure.kind != "crash" or answer.delivered or answer.again or answer.unwanted:
+            return False
+        if (text := safe_order(answer.query.text)) is None:
             return False
         answer.query, answer.again = replace(answer.query, text=text), True
         self._running.remove(answer)
@@ -464,6 +226,11 @@ class Pool:
         return True
 
     def _count(self, answer: Answer, failure: QueryFailed | None) -> None:
+        if answer.unwanted:
+            return
+        if answer.long and answer.client:  # the site's own queries have no client
+            self._heavy.pop(answer.client, None)  # to be the last
+            self._heavy[answer.client] = time.monotonic()
         self.tally.ends[failure.kind if failure else "ok"] += 1
         self.tally.rows += answer.rows
 
@@ -492,13 +259,37 @@ class Pool:
             else:
                 answer = self._waiting.next(self._may_begin)
             if answer is None:
-                return
+                break
             self._start(answer, self._idle.pop())
+        if self._waiting.lines and self._pace < QUICK:
+            self._send_ahead()
 
-    def _start(self, answer: Answer, worker: Worker) -> None:
+    def _send_ahead(self) -> None:
+        """Send queries to processes that are about to end a quick one, so that these need not sleep until the next comes.
+
+        A query that is not begun soon is taken back by `_tick`.
+        """
+        now = time.monotonic()
+        for before in self._running.all:
+            worker = before.worker
+            if not worker or worker.behind or before.long or before.delivered or now - before.started >= BEHIND:
+                continue
+            if self._is_heavy(before.client):
+                continue
+            if (answer := self._waiting.next(self._is_light)) is None:
+                return
+            answer.worker, worker.behind = worker, answer
+            self._behind[answer] = None
+            assert worker.transport
+            worker.transport.write(answer.query.packed())
+
+    def _run(self, answer: Answer, worker: Worker) -> None:
         answer.worker, worker.answer = worker, answer
         answer.started = time.monotonic()
         self._running.add(answer)
+
+    def _start(self, answer: Answer, worker: Worker) -> None:
+        self._run(answer, worker)
         self.tally.long += answer.long
         if answer.long or (MAY_RESTORE and self._is_heavy(answer.client)):  # what has long ones is likely to ask more of them
             worker.lower()
@@ -511,7 +302,7 @@ class Pool:
         One with long queries has all places but one at most, and not the last idle processes: it might use them up faster
         than new ones start. The very last is for a client that has nothing at all.
         """
-        mine, short = self._running.of[False][client], self._running.of[False].total()
+        mine, short = self._running.of[False][client], self._running.total[False]
         is_heavy = self._is_heavy(client)
         if not mine and not is_heavy:
             return short <= self.limits.workers
@@ -519,21 +310,39 @@ class Pool:
         return len(self._idle) > reserve and short < self.limits.workers and mine < max(self.limits.workers - is_heavy, 1)
 
     def _may_be_long(self, client: str) -> bool:
-        running = self._running.of[True]
-        return running.total() < self.limits.long and running[client] < max(self.limits.long - 1, 1)
+        return self._running.total[True] < self.limits.long and self._running.of[True][client] < max(self.limits.long - 1, 1)
 
     def _tick(self) -> None:
         """Look at the clock: end what is overdue, and move what is long to its lane."""
         now = time.monotonic()
-        # in this order: none is to begin that is overdue itself
-        for answer in [*self._parked, *self._waiting, *self._running.answers]:
-            if now - answer.arrived >= self.limits.seconds:
+        while self._heavy and now - next(iter(self._heavy.values())) >= LASTING:
+            del self._heavy[next(iter(self._heavy))]
+        for answer in list(self._behind):
+            if answer.worker and (before := answer.worker.answer) and now - before.started >= BEHIND:
+                self._leave_behind(answer)
+                self._waiting.put_back(answer)
+        # in this order: none is to begin that is overdue itself, nor one again that was too long for the time that is left
+        hopeless = [answer for answer in self._parked if answer.started and self._left(answer, now) < self.limits.long_seconds]
+        for answer in [*hopeless, *self._parked, *self._waiting, *self._behind, *self._running.all]:
+            if answer in hopeless or self._left(answer, now) <= 0:
                 kind = "deadline" if answer.started else "overload"
                 self.fail(answer, QueryFailed(kind, f"{self.limits.seconds:g} s"))
-            elif answer.worker and not answer.long:
+            elif self._is_in_vain(answer, now):
+                self.fail(answer, QueryFailed("gone"))
+            elif answer.worker and answer.started and not answer.long:
                 self._look_at(answer, now - answer.started)
         busy = self.running or self.waiting
         self._ticking = asyncio.get_running_loop().call_later(TICK, self._tick) if busy and not self._closed else None
+
+    def _left(self, answer: Answer, now: float) -> float:
+        """Return the seconds that a query has until its deadline."""
+        return self.limits.seconds - (now - answer.arrived)
+
+    def _is_in_vain(self, answer: Answer, now: float) -> bool:
+        """Tell whether nobody waits for an answer; one that was taken back gets a moment to end by itself."""
+        if answer.unwanted:
+            return now - answer.started >= BEHIND
+        return answer.gone is not None and not answer.delivered and answer.gone()
 
     def _look_at(self, answer: Answer, seconds: float) -> None:
         """Move what is long to the long lane, the sooner when its client has queries there."""
@@ -544,7 +353,12 @@ class Pool:
             self._demote(answer)
 
     def _is_heavy(self, client: str) -> bool:
-        return client in self._parked.lines or client in self._running.of[True]
+        if client in self._parked.lines or client in self._running.of[True]:
+            return True
+        return client in self._heavy and time.monotonic() - self._heavy[client] < LASTING
+
+    def _is_light(self, client: str) -> bool:
+        return not self._is_heavy(client)
 
     def _demote(self, answer: Answer) -> None:
         """Move a query to the long lane; where that is full it waits, unless its client has a part of the answer already."""
@@ -571,7 +385,7 @@ class Pool:
 
     def _refill(self) -> None:
         """Have as many processes as may run short queries and some that stand by, besides those at long queries."""
-        wanted = self.limits.workers + 1 + self.limits.spare + self._running.of[True].total()
+        wanted = self.limits.workers + 1 + self.limits.spare + self._running.total[True]
         while len(self._all) < wanted and self._failures < RECOVERIES and not self._closed:
             try:
                 ours, errors = self._nursery.hatch(self.order)

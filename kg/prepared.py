@@ -19,7 +19,8 @@ import zstandard
 from kg.errors import KgError
 from kg.files import write_whole
 from kg.frames import Order, Query
-from kg.pool import Limits, Pool, QueryFailed
+from kg.pool import Limits, Pool
+from kg.processes import QueryFailed
 from kg.progress import measured
 from kg.queries import Question, render
 

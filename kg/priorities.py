@@ -9,6 +9,7 @@ from pathlib import Path
 
 _CAP_SYS_NICE = 23
 STARTING = 10  # niceness of a process that gets ready
+USUAL = 5  # and of one that answers: all requests pass through the server, so that it must not wait for one of them
 
 
 def _may_restore() -> bool:
@@ -45,7 +46,6 @@ def start_gently() -> None:
 
 
 def ready() -> None:
-    """Take the usual priority."""
-    if MAY_RESTORE:
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, 0)
+    """Take the usual priority of a query process."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, USUAL)

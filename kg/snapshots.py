@@ -17,8 +17,9 @@ from typing import IO, Any
 from kg.errors import KgError
 from kg.frames import Order
 from kg.nursery import Nursery
-from kg.pool import Limits, Pool, QueryFailed, Tally
-from kg.store import lock_file, remove_unused, servable_store
+from kg.pool import Limits, Pool, Tally
+from kg.processes import QueryFailed
+from kg.store import current_store, lock_file, remove_unused, servable_store
 
 logger = logging.getLogger(__name__)
 WATCH_SECONDS, REMOTE_WATCH_SECONDS = 0.5, 15.0
@@ -130,6 +131,8 @@ class Snapshots:
             KgError: nothing has been built there. QueryFailed: it cannot be served; the old one stays.
         """
         async with self._reloading:
+            if self._current and not self.remote and current_store(self.out).name == self._current.version:
+                return False  # nothing new: what is read below takes a millisecond, twice a second
             folder = None if self.remote else servable_store(self.out).resolve()
             version = folder.name if folder else await asyncio.to_thread(self._remote_version)
             if self._current and version == self._current.version:

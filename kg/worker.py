@@ -27,7 +27,7 @@ import zstandard
 from isal import isal_zlib
 
 from kg.errors import KgError
-from kg.frames import DATA, END, ERROR, FRAME, HEAD, READY, SEARCHES, Order, Query, frame, told, words
+from kg.frames import DATA, END, ERROR, FRAME, HEAD, READY, SEARCHES, WHOLE, Order, Query, frame, told, words
 from kg.namespaces import BASE, PG, PREFIXES
 from kg.priorities import ready, start_gently
 from kg.search import Index, Request, open_index
@@ -106,7 +106,12 @@ class FrameWriter:
             passed = bytes(memoryview(self.buffer)[:-4])  # the last bytes may get a remark
             del self.buffer[:-4]
             self.rows.count(passed)
-            self._send(*self._packed(passed))
+            first = b""
+            if self.coder is None:
+                self.coder, head = self._begun(len(passed))
+                first = frame(HEAD, head)
+            packed = self.coder.compress(passed)
+            self._send(first + FRAME.pack(DATA, len(packed)) if packed else first, packed)
         return len(data)
 
     def flush(self) -> None:
@@ -118,8 +123,14 @@ class FrameWriter:
         self.rows.count(rest)
         rows = self.rows.total()
         cut = 0 < cut_at <= rows
-        first, packed = self._packed(_remarked(self.head[1], rest, cut_at) if cut else rest, final=True)
-        self.pipe.sendall(first + packed + words(END, rows, int(cut)))
+        rest = _remarked(self.head[1], rest, cut_at) if cut else rest
+        if self.coder:
+            packed = self.coder.compress(rest) + self.coder.flush()
+            self._send(FRAME.pack(DATA, len(packed)), packed + words(END, rows, int(cut)))
+        else:  # nothing has gone out yet: the answer is small
+            coder, head = self._begun(len(rest))
+            packed = coder.compress(rest) + coder.flush()
+            self.pipe.sendall(frame(WHOLE, b"%d %d %b\n%b" % (rows, cut, head, packed)))
 
     def _send(self, first: bytes, data: bytes) -> None:
         """Send two pieces without putting them together."""
@@ -127,16 +138,11 @@ class FrameWriter:
         if sent < len(first) + len(data):
             self.pipe.sendall((first + data)[sent:])
 
-    def _packed(self, data: bytes, final: bool = False) -> tuple[bytes, bytes]:
-        """Return what goes over the socket: what comes before the bytes, and the bytes, compressed."""
-        first = b""
-        if self.coder is None:
-            encoding = self.query.encoding if len(data) >= WORTH_COMPRESSING else ""
-            self.coder = _coder(encoding)
-            kind, format_, variables = self.head
-            first = words(HEAD, kind, format_, encoding or "-", *variables)
-        packed = self.coder.compress(data) + (self.coder.flush() if final else b"")
-        return first + (FRAME.pack(DATA, len(packed)) if packed else b""), packed
+    def _begun(self, size: int) -> tuple[Coder, bytes]:
+        """Choose how an answer is compressed of which `size` bytes are here; return that, and what the head says."""
+        encoding = self.query.encoding if size >= WORTH_COMPRESSING else ""
+        kind, format_, variables = self.head
+        return _coder(encoding), " ".join((kind, format_, encoding or "-", *variables)).encode()
 
 
 class Rows:

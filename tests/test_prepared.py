@@ -17,8 +17,8 @@ from api.app import create_app
 from api.asking import READ, Solutions
 from api.streaming import LatePage
 from kg.errors import KgError
-from kg.pool import QueryFailed
 from kg.prepared import ANSWERS, ROWS, prepare_answers, prepared_answer
+from kg.processes import QueryFailed
 from kg.queries import load_questions, read_question, render
 from kg.store import current_store
 from tests.serving import build, settings

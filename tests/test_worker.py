@@ -22,8 +22,9 @@ import zstandard
 from kg.errors import KgError
 from kg.frames import DATA, END, FRAME, HEAD, FrameReader, Order, Query, frame
 from kg.paths import ROOT
-from kg.pool import Limits, Pool, QueryFailed
+from kg.pool import Limits, Pool
 from kg.priorities import MAY_RESTORE
+from kg.processes import QueryFailed
 from kg.snapshots import Snapshots
 from kg.store import INDEX, build_store, current_store, open_store, query, reading
 from tests.serving import GRAPH_A, SLOW, build, nquads, product
@@ -233,6 +234,170 @@ def test_clients_take_turns(out):
             await asyncio.sleep(0)
             await asyncio.gather(*first, ask(pool, "b"), ask(pool, "c"), ask(pool, "d"))
         assert max(order.index(name) for name in "bcd") <= 6, order
+
+    asyncio.run(run())
+
+
+def numbered(number: int, rows: int = 1) -> str:
+    return f"SELECT (({number} + ?n) AS ?x) {{ VALUES ?n {{ {' '.join(map(str, range(rows)))} }} }}"
+
+
+async def numbers(pool: Pool, number: int, rows: int = 1, client: str = "a") -> list[int]:
+    answer = await pool.ask(Query(numbered(number, rows), "csv"), client)
+    return [int(line) for line in (await answer.read()).split()[1:]]
+
+
+async def turns(number: int = 3) -> None:
+    """Let tasks begin that were just made."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+def test_quick_queries_are_sent_ahead_and_each_gets_its_own_answer(out):
+    """Small and large ones, wrong ones and ones that are given up, of three clients at the same time."""
+
+    async def run() -> None:
+        async with Pool(on(out), Limits(workers=2, queue=1000)) as pool:
+            asked = [(number, 20_000 if number % 50 == 7 else number % 9) for number in range(300)]
+            asking = [asyncio.create_task(numbers(pool, *one, client="abc"[one[0] % 3])) for one in asked]
+            wrong = [asyncio.create_task(told(pool, f"SELECT ?x {{ {n} }}", client="abc"[n % 3])) for n in range(30)]
+            await turns()
+            assert pool._behind, "none was sent ahead"
+            for task in asking[100:120]:
+                task.cancel()
+            found = await asyncio.gather(*asking, return_exceptions=True)
+            assert all(isinstance(answer, BaseException) for answer in found[100:120])
+            for (number, rows), answer in zip(asked, found, strict=True):
+                assert number in range(100, 120) or answer == list(range(number, number + rows))
+            assert set(await asyncio.gather(*wrong)) == {"syntax"}
+            assert not pool.waiting and await until(lambda: not pool.running)
+
+    asyncio.run(run())
+
+
+def test_what_stands_behind_a_slow_query_is_taken_back(out):
+    async def run() -> None:
+        async with Pool(on(out), Limits(workers=2, seconds=30, long_seconds=30)) as pool:
+            assert await until(lambda: len(pool._idle) >= 4)
+            slow = [asyncio.create_task(told(pool, SLOW, "a")) for _ in range(2)]
+            quick = asyncio.create_task(numbers(pool, 5))
+            await turns()
+            (behind,) = pool._behind
+            assert await until(lambda: not pool._behind) and len(pool._waiting) == 1
+            assert any(worker.behind and worker.behind.unwanted for worker in pool._all)
+            other = next(a for a in pool._running.all if a.worker and not a.worker.behind)
+            other.close()  # a place is free, though the one that it was sent to is still at the other slow query
+            assert await quick == [5] and pool.running == 1 and behind.whole
+            slow[0].cancel(), slow[1].cancel()
+            await asyncio.gather(*slow, return_exceptions=True)
+            assert pool.tally.ends == {"ok": 1, "gone": 2}
+
+    asyncio.run(run())
+
+
+def test_an_answer_that_nobody_reads_is_written_in_vain(out, monkeypatch):
+    """The process has the query already when its client gives up; what it asks next gets its own answer, and counts once."""
+    monkeypatch.setattr("kg.pool.BEHIND", 60.0)
+
+    async def run() -> None:
+        async with Pool(on(out), Limits(workers=1, long_seconds=30)) as pool:
+            first = asyncio.create_task(told(pool, f"SELECT (COUNT(*) AS ?n) {{ {product('abc', 100)} }}", "a"))
+            given_up, third = asyncio.create_task(numbers(pool, 2)), asyncio.create_task(numbers(pool, 3))
+            await turns()
+            assert pool._behind
+            given_up.cancel()
+            assert await first == "ok" and await third == [3] and await numbers(pool, 4) == [4]
+            assert pool.tally.ends == {"ok": 3, "gone": 1} and pool.tally.rows == 3 and not pool.tally.deaths
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_an_answer_in_vain_takes_no_longer_than_a_moment(out, monkeypatch, is_slow):
+    async def run() -> None:
+        async with Pool(on(out), Limits(workers=1, long_seconds=30)) as pool:
+            monkeypatch.setattr("kg.pool.BEHIND", 60.0)
+            first = asyncio.create_task(told(pool, f"SELECT (COUNT(*) AS ?n) {{ {product('abc', 100)} }}", "a"))
+            second = asyncio.create_task(told(pool, SLOW if is_slow else ONE, "a"))
+            await turns()
+            process = next(worker for worker in pool._all if worker.behind)
+            second.cancel()
+            monkeypatch.setattr("kg.pool.BEHIND", 0.3)
+            assert await first == "ok"
+            assert await until(lambda: not pool.running) and process.ended == is_slow
+            assert await numbers(pool, 4) == [4]
+
+    asyncio.run(run())
+
+
+def test_a_process_that_dies_gives_back_what_it_had_not_begun(out, monkeypatch):
+    monkeypatch.setattr("kg.pool.BEHIND", 60.0)
+
+    async def run() -> None:
+        async with Pool(on(out), Limits(workers=1, long_seconds=30)) as pool:
+            slow, quick = asyncio.create_task(told(pool, SLOW, "a")), asyncio.create_task(numbers(pool, 5))
+            await turns()
+            (behind,) = pool._behind
+            assert behind.worker
+            os.kill(behind.worker.pid, signal.SIGKILL)
+            assert await slow == "crash" and await quick == [5]
+            assert pool.tally.ends == {"crash": 1, "ok": 1}
+
+    asyncio.run(run())
+
+
+def test_a_deadline_holds_for_what_stands_behind_another(out, monkeypatch):
+    monkeypatch.setattr("kg.pool.BEHIND", 60.0)
+
+    async def run() -> None:
+        async with Pool(on(out), Limits(workers=1, seconds=0.5, long_seconds=30)) as pool:
+            assert await asyncio.gather(told(pool, SLOW, "a"), told(pool, SLOW, "a")) == ["deadline", "overload"]
+            assert await numbers(pool, 5) == [5]
+
+    asyncio.run(run())
+
+
+def test_a_query_that_nobody_waits_for_ends(out):
+    async def run() -> None:
+        async with Pool(on(out), Limits(workers=1, seconds=20)) as pool:
+            left = False
+            asking = asyncio.create_task(pool.ask(Query(SLOW), "a", lambda: left))
+            assert await until(lambda: pool.running == 1)
+            left = True
+            with pytest.raises(QueryFailed, match="gone"):
+                await asking
+            assert not pool.running and await told(pool, ONE) == "ok"
+
+    asyncio.run(run())
+
+
+def test_who_had_a_long_query_counts_as_such_for_a_while(out, monkeypatch):
+    """Else sixteen that end at the same time would come back with all rights of one who never had any."""
+    monkeypatch.setattr("kg.pool.LASTING", 0.3)
+
+    async def run() -> None:
+        async with Pool(on(out), Limits(workers=2, seconds=0.4, long_seconds=0.1)) as pool:
+            for client, lasts in (("hog", True), ("", False)):
+                assert await told(pool, SLOW, client) == "deadline"
+                assert pool._is_heavy(client) == lasts, "the site's own queries have no client"
+            assert await told(pool, ONE, "hog") == "ok"
+            await asyncio.sleep(0.3)
+            assert not pool._is_heavy("hog")
+
+    asyncio.run(run())
+
+
+def test_a_long_query_does_not_begin_anew_when_its_time_is_up(out):
+    """One that waits for a place among the long ones has failed when less is left than it has had already."""
+
+    async def run() -> None:
+        async with Pool(on(out), Limits(workers=1, long=1, seconds=1.2, long_seconds=0.4)) as pool:
+            started = time.perf_counter()
+            asking = [asyncio.create_task(told(pool, SLOW, client)) for client in "ab"]
+            assert await until(lambda: len(pool._parked) == 1)
+            done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+            assert len(done) == 1 and 0.75 < time.perf_counter() - started < 1.1
+            assert await asyncio.gather(*asking) == ["deadline", "deadline"]
 
     asyncio.run(run())
 
