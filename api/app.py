@@ -77,7 +77,7 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000) -> None
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
-        forwarded_allow_ips=settings.trusted_proxies,
+        proxy_headers=False,  # the envelope reads them
     )
     gc.collect()
     gc.freeze()  # what is here now stays; looking through it again and again cost some percent of each request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 BIGGEST = 16  # an answer is kept when it takes no more than this part of the whole
 OVERHEAD = 500  # bytes that an entry takes beside its body
@@ -13,13 +13,22 @@ OVERHEAD = 500  # bytes that an entry takes beside its body
 Headers = Sequence[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Kept:
-    """A whole answer as it is sent: its header lines, its body, its ETag."""
+    """A whole answer as it is sent: its headers (`lines`: as bytes), its body, its ETag."""
 
     headers: Headers
     body: bytes
     etag: str
+    lines: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lines = lines_of(self.headers)
+
+
+def lines_of(headers: Headers) -> bytes:
+    """Return headers as they go over the wire."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 class Cache:

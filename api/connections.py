@@ -11,12 +11,11 @@ import json
 import re
 import resource
 from contextlib import suppress
-from functools import partial
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from api.cache import Headers
+from api.cache import lines_of
 from api.settings import Settings
 
 SWEEP_SECONDS = 0.25
@@ -98,13 +97,13 @@ class Connection(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Note the end of the head; the application gets a way to send an answer in one piece."""
+        """Note the end of the head; the application gets what it needs for `send_whole`."""
         self.in_head, self.head, self.raw = False, 0, 0
         hosts = [value for name, value in self.headers if name == b"host"]
         if self.parser.get_http_version() == "1.1" and not (len(hosts) == 1 and HOST.fullmatch(hosts[0])):
             raise NoHost
         super().on_headers_complete()
-        self.scope["send_whole"] = partial(send_whole, self.cycle)  # type: ignore[typeddict-unknown-key]
+        self.scope["cycle"] = self.cycle  # type: ignore[typeddict-unknown-key]
 
     def on_message_complete(self) -> None:
         """Stop the clock: the request is here."""
@@ -154,21 +153,21 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
 
 
-async def send_whole(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> None:
+async def send_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> None:
     """Answer a request at once. By `cycle.send` head and body would go out one after the other, which costs twice as much.
 
-    The headers tell the length of the body, and none is one that a client has made up.
+    The lines of the head tell the length of the body, and none is one that a client has made up.
     """
     if cycle.flow.write_paused and not cycle.disconnected:
         await cycle.flow.drain()
     if cycle.disconnected:
         return
-    lines = [b"%b: %b\r\n" % header for header in (*cycle.default_headers, *headers)]
+    own = lines_of(cycle.default_headers)
     if not cycle.keep_alive:
-        lines.append(b"connection: close\r\n")
+        own += b"connection: close\r\n"
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
-    cycle.transport.writelines((b"".join((STATUS_LINE[status], *lines, b"\r\n")), body))
+    cycle.transport.writelines((b"%b%b%b\r\n" % (STATUS_LINE[status], own, lines), body))
     cycle.message_event.set()
     if not cycle.keep_alive:
         cycle.transport.close()

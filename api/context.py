@@ -9,7 +9,8 @@ from starlette.types import Scope
 
 from api.settings import Settings
 from kg.namespaces import BASE
-from kg.pool import Pool, QueryFailed
+from kg.pool import Pool
+from kg.processes import QueryFailed
 from kg.snapshots import Snapshot
 
 _THIS_HOST = {"localhost", "127.0.0.1", "[::1]", "testserver"}

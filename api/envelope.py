@@ -7,6 +7,7 @@ import random
 import re
 import time
 from functools import lru_cache
+from typing import Any, cast
 from urllib.parse import quote
 
 from fastapi import FastAPI
@@ -16,9 +17,11 @@ from limits.strategies import MovingWindowRateLimiter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import sparql
-from api.cache import Headers
+from api.cache import Headers, lines_of
+from api.connections import send_whole
 from api.context import client_of, headers_of
 from api.errors import Refused, respond
 from api.logs import AccessLog
@@ -41,6 +44,7 @@ HEADERS = {
 }
 _RAW = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 _FOR_DATA = tuple(header for header in _RAW if header[0] in {b"access-control-allow-origin", b"x-content-type-options"})
+_LINES_FOR_DATA = lines_of(_FOR_DATA)
 _FOR_SCRIPTS = (b"access-control-expose-headers", _EXPOSED.encode())
 _HARMLESS_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
 
@@ -49,7 +53,7 @@ class Reply:
     """The way back to the client: adds the headers that every answer has, and notes what was sent."""
 
     def __init__(self, scope: Scope, send: Send, name: bytes, is_script: bool):
-        self._send, self._send_whole = send, scope.get("send_whole")
+        self._send, self._cycle = send, scope.get("cycle")
         self._last = ((b"x-request-id", name), _FOR_SCRIPTS) if is_script else ((b"x-request-id", name),)
         self.status, self.sent = 0, 0
 
@@ -66,14 +70,14 @@ class Reply:
         except RuntimeError as error:
             raise _left(error) from error
 
-    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send data in one piece, where the server knows how to."""
+    async def whole(self, status: int, headers: Headers, lines: bytes, body: bytes) -> None:
+        """Send data in one piece, where the server knows how to; `lines` are the headers as bytes."""
         self.status, self.sent = status, len(body)
-        headers = [*headers, *_FOR_DATA, *self._last]
         try:
-            if self._send_whole:
-                await self._send_whole(status, headers, body)
+            if self._cycle:
+                await send_whole(self._cycle, status, lines + _LINES_FOR_DATA + lines_of(self._last), body)
             else:
+                headers = [*headers, *_FOR_DATA, *self._last]
                 await self._send({"type": "http.response.start", "status": status, "headers": headers})
                 await self._send({"type": "http.response.body", "body": body})
         except RuntimeError as error:
@@ -89,6 +93,7 @@ class Envelope:
         self.snapshots: Snapshots = app.state.snapshots
         self.metrics: Metrics = app.state.metrics
         self.log = AccessLog(logging.getLogger("kg.access").isEnabledFor(logging.INFO))
+        self.proxied: Any = ProxyHeadersMiddleware(cast(Any, self._enveloped), self.settings.trusted_proxies)
         self.limiter = MovingWindowRateLimiter(MemoryStorage()) if self.settings.rate else None
         self.rate: RateLimitItem = RateLimitItemPerMinute(self.settings.rate or 1)
 
@@ -98,11 +103,19 @@ class Envelope:
             await self.app(scope, receive, send)
             self.log.flush()
             return
+        headers = scope["headers_of"] = headers_of(scope)
+        if b"x-forwarded-for" in headers or b"x-forwarded-proto" in headers:
+            await self.proxied(scope, receive, send)
+        else:
+            await self._enveloped(scope, receive, send)
+
+    async def _enveloped(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request that comes from whom it says it does."""
         began = time.perf_counter()
-        headers = headers_of(scope)
+        headers = scope["headers_of"]
         name = _request_id(headers)
         reply = Reply(scope, send, name, b"origin" in headers)
-        scope.update(app=self.app, request_id=name.decode(), headers_of=headers, reply=reply)
+        scope.update(app=self.app, request_id=name.decode(), reply=reply)
         try:
             await self._handle(scope, receive, reply)
         finally:

@@ -23,7 +23,7 @@ from api.sparql_page import front, page_of
 from api.streaming import AnswerResponse, ClientGone, connected
 from kg.frames import Query
 from kg.media_types import RDF_FORMATS, RESULT_FORMATS
-from kg.pool import Answer, QueryFailed
+from kg.processes import Answer, QueryFailed
 from kg.sparql import is_repeatable, normalized
 
 PATHS = {"/sparql", "/sparql/"}
@@ -64,8 +64,7 @@ def terms_of(accept: bytes, accept_encoding: bytes, format_: str | None) -> Term
 
 async def serve(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request to the endpoint: from the cache at once, or as `answer` says."""
-    kept = same_request(scope)
-    if kept:
+    if kept := same_request(scope):
         await from_cache(scope, kept)(scope, receive, send)
         return
     request = Request(scope, receive)
@@ -83,13 +82,11 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
 async def answer(request: Request) -> Response:
     """Answer a query; without one, describe the service or show the form."""
     asked = await read_request(request)
-    if request.method != "POST" and not asked.queries:
+    if len(asked.queries) == 1 and (request.method == "POST" or asked.queries[0].strip()):
+        return await _answer(request, asked)
+    if request.method != "POST" and len(asked.queries) <= 1:
         return await front(request, asked.format)
-    if len(asked.queries) != 1:
-        raise Refused("missing_query", count=len(asked.queries))
-    if request.method != "POST" and not asked.queries[0].strip():
-        return await front(request, asked.format)
-    return await _answer(request, asked)
+    raise Refused("missing_query", count=len(asked.queries))
 
 
 async def read_request(request: Request) -> Asked:
@@ -99,7 +96,7 @@ async def read_request(request: Request) -> Asked:
         Refused: `update`, `media_type`, `encoding`, or `too_long`.
     """
     encoded = request.scope["query_string"]
-    if request.method != "POST" and encoded.startswith(b"query=") and b"&" not in encoded and b";" not in encoded:
+    if request.scope["method"] != "POST" and encoded.startswith(b"query=") and b"&" not in encoded and b";" not in encoded:
         return Asked([_unquoted(encoded[6:])], [], [], None)
     pairs = parse_pairs(encoded)
     if request.method == "POST":
@@ -228,10 +225,14 @@ async def _ask(request: Request, query: Query) -> Answer:
     Raises:
         Refused, QueryFailed: there is no answer. ClientGone: nobody waits for it any more.
     """
+    pool, client, cycle = snapshot_of(request).queries, client_of(request.scope), request.scope.get("cycle")
     try:
-        asking = snapshot_of(request).queries.ask(query, client_of(request.scope))
-        return await connected(request.receive, asking)
+        if cycle is None:
+            return await connected(request.receive, pool.ask(query, client))
+        return await pool.ask(query, client, lambda: cycle.disconnected)  # costs less than a timer for each request
     except QueryFailed as failure:
+        if failure.kind == "gone":
+            raise ClientGone from failure
         request.scope["told"] = {"outcome": failure.kind}
         raise _explained(failure, query) from failure
 
