@@ -31,7 +31,7 @@ from kg.store import build_store
 from tests.bench.client import JSON, Connection, Reply, get, query_target
 from tests.bench.engines import free_port, running
 from tests.bench.graphs import LONG_PLAN, PLAN, PLAN_GRAPH, write_graph
-from tests.bench.queries import ANALYTICAL, ROWS, WHOLE_PLAN, Asked, digest, small
+from tests.bench.queries import ANALYTICAL, JOIN, ROWS, WHOLE_PLAN, Asked, digest
 
 TRIPLES = 20_000
 THREADS = 8
@@ -153,7 +153,7 @@ def kinds(plans: int, counts: dict[str, tuple[int, int]]) -> list[Kind]:
         return chance.randrange(10_000_000)
 
     found = [
-        Kind("small", 30, lambda c: ask(small(number(c), plans), JSON, c.choice(("", "gzip"))), rows((ROWS, 0))),
+        Kind("small", 30, lambda c: ask(JOIN.text(number(c), plans), JSON, c.choice(("", "gzip"))), rows((ROWS, 0))),
         Kind("cached", 15, lambda _: ask(_MARKS + "000"), rows((LONG_PLAN, 0)), marked=LONG_PLAN),
         Kind("versions", 10, lambda c: ask(_MARKS + f"{number(c):07d}"), rows((LONG_PLAN, 0)), marked=LONG_PLAN),
         Kind("pages", 8, lambda c: get(c.choice(pages), "text/html", c.choice(("", "gzip"))), page),

@@ -19,7 +19,7 @@ from tests.bench.client import Connection, Reply, get
 from tests.bench.data import CACHE, Data, say
 from tests.bench.engines import Absent, Engine
 from tests.bench.measures import Found, Side, Throughput, Wrong, asking, in_turn
-from tests.bench.queries import ANALYTICAL, ROWS, WHOLE_PLAN, Asked, digest, small, small_template
+from tests.bench.queries import ANALYTICAL, JOIN, LOOK_UP, ROWS, WHOLE_PLAN, Asked, Small, digest
 from tests.bench.report import Row, Target
 
 SMALL_SECONDS, PLAN_SECONDS, ANALYTICAL_SECONDS = 10.0, 10.0, 15.0
@@ -40,8 +40,8 @@ class Answering:
         self.notes: list[str] = []
         self.rows: list[Row] = []
         self.throughput = Throughput(CACHE)
-        self._alone: float | str = ""  # what the engine alone takes for a small query (s)
-        self._flows: dict[str, float | str] = {}
+        self._alone: dict[Small, float | str] = {}  # what the engine alone takes for a small query (s)
+        self._empty: dict[Small, float | str] = {}  # the framework's empty answers per second beside them
 
     def run(self) -> None:
         """Start the servers, measure, stop them."""
@@ -50,32 +50,34 @@ class Answering:
             self.ours = stack.enter_context(engines.ours(self.data))
             self.others = self._others(stack)
             self.stack = stack
-            self.small()
+            for small in (LOOK_UP, JOIN):
+                self.small(small)
             self.whole_plan()
             for asked in ANALYTICAL:
                 self.analytical(asked)
-            self.distinct()
+            for small in (LOOK_UP, JOIN):
+                self.distinct(small)
             self.cached()
-        self.notes += [self._bound(), self.throughput.told()]
+        self.notes += [*map(self._bound, (LOOK_UP, JOIN)), self.throughput.told()]
 
-    def _bound(self) -> str:
+    def _bound(self, small: Small) -> str:
         """Say what the processors allow about at most: each new query costs what the engine and what the framework take."""
-        rate, cores = next(iter(self._flows.values())), os.cpu_count() or 1
-        if isinstance(rate, str) or isinstance(self._alone, str):
-            return "throughput: no figure to tell what the processors allow"
-        engine = self._unbroken()
+        alone, rate, cores = self._alone[small], self._empty[small], os.cpu_count() or 1
+        if isinstance(rate, str) or isinstance(alone, str):
+            return f"{small.name}: no figure to tell what the processors allow"
+        engine = self._unbroken(small)
         most = cores / (engine + 1 / rate)
         return (
-            f"small: the engine takes {self._alone * 1e6:.0f} µs in turn with others, {engine * 1e6:.0f} µs one after "
+            f"{small.name}: the engine takes {alone * 1e6:.0f} µs in turn with others, {engine * 1e6:.0f} µs one after "
             f"the other; with that and the framework's {1e6 / rate:.0f} µs, and nothing else, {cores} cores would answer about "
             f"{most:,.0f}/s, a ratio of {most / rate:.2f}"
         )
 
-    def _unbroken(self) -> float:
+    def _unbroken(self, small: Small) -> float:
         """Return what the engine takes for a new small query (s) when nothing else comes between."""
         taken = []
         for number in range(2000):
-            text = small(9_000_000 + number, self.data.plans)
+            text = small.text(9_000_000 + number, self.data.plans)
             started = time.perf_counter()
             self._answer(text)
             taken.append(time.perf_counter() - started)
@@ -95,12 +97,12 @@ class Answering:
             self.notes.append(f"{name}: version {engine.version}" + (f"; {engine.note}" if engine.note else ""))
         return found
 
-    def small(self) -> None:
+    def small(self, small: Small) -> None:
         """A small query: ours beside the engine and the framework's empty answer together."""
-        say("small query")
+        say(f"small query: {small.name}")
 
         def text(number: int) -> str:
-            return small(number, self.data.plans)
+            return small.text(number, self.data.plans)
 
         def check(body: bytes) -> None:
             if digest(body) != (ROWS, 0):
@@ -113,9 +115,9 @@ class Answering:
             *(self._http(engine, text, check, main=False) for engine in self.others),
         ]
         found, times = in_turn(sides, SMALL_SECONDS)
-        self._alone = found["raw"]
+        self._alone[small] = found["raw"]
         both = _sum(found["raw"], found["empty"])
-        self._add("small query (10 rows), each a new one", found, "engine + empty answer", both, times, Target(3))
+        self._add(f"small query: {small.name} (10 rows), each a new one", found, "engine + empty answer", both, times, Target(3))
 
     def whole_plan(self) -> None:
         """A whole plan, about one megabyte: ours beside the engine; compressed too."""
@@ -146,17 +148,19 @@ class Answering:
         found, times = in_turn(sides, ANALYTICAL_SECONDS, most=50)
         self._add(f"{asked.name} (less 1 ms)", found, "engine", found["raw"], times, Target(1.10), FRONT)
 
-    def distinct(self) -> None:
+    def distinct(self, small: Small) -> None:
         """Throughput of small queries, all different."""
-        say("throughput, distinct queries")
-        self._flow("throughput, small queries, each a new one", small_template(), Target(0.7, most=False))
+        say(f"throughput, distinct queries: {small.name}")
+        self._empty[small] = self._flow(f"throughput: {small.name}, each a new one", small.template, Target(0.7, most=False))
 
     def cached(self) -> None:
         """Throughput of one small query."""
         say("throughput, one query again and again")
-        self._flow("throughput, the same small query", small(1, self.data.plans), Target(0.8, most=False))
+        self._flow("throughput, the same small query", JOIN.text(1, self.data.plans), Target(0.8, most=False))
 
-    def _flow(self, what: str, query: str, target: Target) -> None:
+    def _flow(self, what: str, query: str, target: Target) -> float | str:
+        """Measure the throughput of a query beside that of the framework's empty answer, and return the latter."""
+
         def check(body: bytes) -> None:
             if digest(body) != (ROWS, 0):
                 raise Wrong(f"{digest(body)[0]} rows where {ROWS} are right")
@@ -169,9 +173,9 @@ class Answering:
         found, times = in_turn(sides, 3600, least=WINDOWS - 1, most=WINDOWS - 1)
         others = {engine.name: found[engine.name] for engine in self.others}
         self.rows.append(Row(what, "/s", found["ours"], "empty answer", found["empty"], times, target, 0, others))
-        self._flows[what] = found["empty"]
         for side in sides:
             self._note_failure(what, side.name, found)
+        return found["empty"]
 
     @property
     def empty_request(self) -> bytes:

@@ -11,10 +11,7 @@ from tests.bench.graphs import PLAN, PLAN_GRAPH
 PG = PREFIXES["pg"]
 _RDFS = PREFIXES["rdfs"]
 ROWS = 10
-_SMALL = (
-    f"SELECT ?s ?line ?text WHERE {{ ?s <{PG}statedIn> <PLAN> ; <{PG}text> ?text ; <{PG}sourceLine> ?line "
-    f"FILTER(?line != 99NUMBER) }} LIMIT {ROWS}"
-)
+_OPEN_PLAN = PLAN.format(0).replace("000000", "000PPP")
 
 
 @dataclass(frozen=True)
@@ -30,16 +27,26 @@ class Asked:
         return self.text.replace("NUMBER", f"{number:05d}")
 
 
-def small(number: int, plans: int) -> str:
-    """Return the look-up of ten statements of a plan."""
-    return small_template().replace("000PPP", f"{number % plans:06d}").replace("NUMBER", f"{number:07d}")
+@dataclass(frozen=True)
+class Small:
+    """A query of ten rows: what it is called, and its text with the plan's number open as 000PPP and a harmless one as NUMBER."""
+
+    name: str
+    template: str
+
+    def text(self, number: int, plans: int) -> str:
+        """Return the query about one of the plans, with a constant of its own."""
+        return self.template.replace("000PPP", f"{number % plans:06d}").replace("NUMBER", f"{number:07d}")
 
 
-def small_template() -> str:
-    """Return the look-up with the plan's number open as 000PPP and the harmless number as NUMBER."""
-    return _SMALL.replace("PLAN", PLAN.format(0).replace("000000", "000PPP"))
-
-
+LOOK_UP = Small(
+    "what is said of a thing", f"SELECT ?p ?o WHERE {{ <{_OPEN_PLAN}/s0005> ?p ?o FILTER(?o != 99NUMBER) }} LIMIT {ROWS}"
+)
+JOIN = Small(
+    "ten statements of a plan with line and text",
+    f"SELECT ?s ?line ?text WHERE {{ ?s <{PG}statedIn> <{_OPEN_PLAN}> ; <{PG}text> ?text ; <{PG}sourceLine> ?line "
+    f"FILTER(?line != 99NUMBER) }} LIMIT {ROWS}",
+)
 WHOLE_PLAN = Asked("whole plan", f"SELECT ?s ?p ?o WHERE {{ GRAPH <{PLAN_GRAPH.format(0)}> {{ ?s ?p ?o }} }} LIMIT 1NUMBER", True)
 ANALYTICAL = (
     Asked("count by property, over all", "SELECT ?p (COUNT(*) AS ?n) WHERE { ?s ?p ?o } GROUP BY ?p LIMIT 1NUMBER"),
