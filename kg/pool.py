@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 START_SECONDS = 20.0
 TICK = 0.005  # seconds between two looks at the clock
 HASTE = 0.1  # part of `long_seconds` that a query gets whose client has long ones already
-LASTING = 1.0  # seconds for which a client counts as one with long queries when its last has ended: it may ask more of them
+LASTING = 1.0  # seconds after the end of its last long query in which a client may ask for more of them: its queries give way
 KNOWN = 500  # texts of long queries that are remembered, to go to the long lane at once
 PROCESSES = 8  # times `workers`: so many processes may there be at most
 BEHIND = 0.005  # seconds after which no query is left behind another in the same process
@@ -303,11 +303,11 @@ class Pool:
         than new ones start. The very last is for a client that has nothing at all.
         """
         mine, short = self._running.of[False][client], self._running.total[False]
-        is_heavy = self._is_heavy(client)
-        if not mine and not is_heavy:
+        has_long = self._has_long(client)
+        if not mine and not has_long:
             return short <= self.limits.workers
-        reserve = 1 + (self.limits.spare if is_heavy else 0)
-        return len(self._idle) > reserve and short < self.limits.workers and mine < max(self.limits.workers - is_heavy, 1)
+        reserve = 1 + (self.limits.spare if has_long else 0)
+        return len(self._idle) > reserve and short < self.limits.workers and mine < max(self.limits.workers - has_long, 1)
 
     def _may_be_long(self, client: str) -> bool:
         return self._running.total[True] < self.limits.long and self._running.of[True][client] < max(self.limits.long - 1, 1)
@@ -346,16 +346,18 @@ class Pool:
 
     def _look_at(self, answer: Answer, seconds: float) -> None:
         """Move what is long to the long lane, the sooner when its client has queries there."""
-        if seconds >= (self.limits.long_seconds * HASTE if self._is_heavy(answer.client) else self.limits.long_seconds):
+        if seconds >= (self.limits.long_seconds * HASTE if self._has_long(answer.client) else self.limits.long_seconds):
             self._known_long[answer.query.text] = None
             while len(self._known_long) > KNOWN:
                 del self._known_long[next(iter(self._known_long))]
             self._demote(answer)
 
+    def _has_long(self, client: str) -> bool:
+        return client in self._parked.lines or client in self._running.of[True]
+
     def _is_heavy(self, client: str) -> bool:
-        if client in self._parked.lines or client in self._running.of[True]:
-            return True
-        return client in self._heavy and time.monotonic() - self._heavy[client] < LASTING
+        """Tell whether a client has long queries or had some lately, so that it is likely to ask more of them."""
+        return self._has_long(client) or (client in self._heavy and time.monotonic() - self._heavy[client] < LASTING)
 
     def _is_light(self, client: str) -> bool:
         return not self._is_heavy(client)
