@@ -20,7 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import sparql
-from api.cache import Headers, lines_of
+from api.cache import Kept, lines_of
 from api.connections import send_whole
 from api.context import client_of, headers_of
 from api.errors import Refused, respond
@@ -70,14 +70,14 @@ class Reply:
         except RuntimeError as error:
             raise _left(error) from error
 
-    async def whole(self, status: int, headers: Headers, lines: bytes, body: bytes) -> None:
-        """Send data in one piece, where the server knows how to; `lines` are the headers as bytes."""
+    async def whole(self, status: int, kept: Kept, body: bytes) -> None:
+        """Send an answer's headers and a body (none to HEAD) in one piece, where the server knows how to."""
         self.status, self.sent = status, len(body)
         try:
             if self._cycle:
-                await send_whole(self._cycle, status, lines + _LINES_FOR_DATA + lines_of(self._last), body)
+                await send_whole(self._cycle, status, kept.lines + _LINES_FOR_DATA + lines_of(self._last), body)
             else:
-                headers = [*headers, *_FOR_DATA, *self._last]
+                headers = [*kept.headers, *_FOR_DATA, *self._last]
                 await self._send({"type": "http.response.start", "status": status, "headers": headers})
                 await self._send({"type": "http.response.body", "body": body})
         except RuntimeError as error:

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.cache import Cache, Headers, Kept, lines_of
+from api.cache import Cache, Headers, Kept
 from kg.snapshots import Snapshot
 
 _CACHED = {"outcome": "cached"}
@@ -28,9 +28,9 @@ class Whole(Response):
         kept, reply = self.kept, scope["reply"]
         if kept.etag and has_it(scope, kept.etag):
             left = [header for header in kept.headers if header[0] in _OF_304]
-            await reply.whole(304, left, lines_of(left), b"")
+            await reply.whole(304, Kept(left, b"", kept.etag), b"")
         else:
-            await reply.whole(200, kept.headers, kept.lines, kept.body if scope["method"] != "HEAD" else b"")
+            await reply.whole(200, kept, kept.body if scope["method"] != "HEAD" else b"")
 
 
 def cache_of(snapshot: Snapshot) -> Cache:

@@ -77,7 +77,6 @@ class Pool:
         self._all: set[Worker] = set()
         self._running = Running[Answer]()
         self._waiting, self._parked = Line[Answer](), Line[Answer]()
-        self._behind: dict[Answer, None] = {}
         self._pace = 0.0  # seconds that short queries took lately
         self._starting: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.TimerHandle | None = None
@@ -121,6 +120,11 @@ class Pool:
         return len(self._waiting) + len(self._parked) + len(self._behind)
 
     @property
+    def _behind(self) -> list[Answer]:
+        """The queries that were sent to a process but not begun."""
+        return [worker.behind for worker in self._all if worker.behind and not worker.behind.unwanted]
+
+    @property
     def isolated(self) -> bool:
         """Whether every process has left the network."""
         return all(worker.isolated for worker in self._all if worker.ready)
@@ -158,7 +162,6 @@ class Pool:
                 worker.kill()
             elif worker.behind:
                 behind, worker.behind = worker.behind, None
-                self._behind.pop(behind, None)
                 self._run(behind, worker)
             else:
                 self._idle.append(worker)
@@ -171,7 +174,7 @@ class Pool:
         answer.failure = failure
         self._count(answer, failure)
         self._running.remove(answer)
-        if answer in self._behind:
+        if answer.worker and answer.worker.behind is answer:
             self._leave_behind(answer)
         elif not (self._waiting.remove(answer) or self._parked.remove(answer)) and answer.worker:
             answer.worker.kill()
@@ -182,7 +185,7 @@ class Pool:
     def put_back(self, answer: Answer) -> None:
         """Let a query wait again that was sent to a process but not begun."""
         answer.worker = None
-        if self._behind.pop(answer, answer) is None:
+        if not answer.unwanted:
             self._waiting.put_back(answer)
 
     def has_begun(self, worker: Worker) -> None:
@@ -209,7 +212,6 @@ class Pool:
     def _leave_behind(self, answer: Answer) -> None:
         """Have a process write an answer that nobody reads, instead of one that it has not begun: that query is free again."""
         assert answer.worker
-        del self._behind[answer]
         answer.worker.behind = Answer(self, answer.query, answer.client, time.monotonic(), worker=answer.worker, unwanted=True)
         answer.worker = None
 
@@ -229,8 +231,11 @@ class Pool:
         if answer.unwanted:
             return
         if answer.long and answer.client:  # the site's own queries have no client
+            now = time.monotonic()
             self._heavy.pop(answer.client, None)  # to be the last
-            self._heavy[answer.client] = time.monotonic()
+            self._heavy[answer.client] = now
+            while now - next(iter(self._heavy.values())) >= LASTING:
+                del self._heavy[next(iter(self._heavy))]
         self.tally.ends[failure.kind if failure else "ok"] += 1
         self.tally.rows += answer.rows
 
@@ -279,7 +284,6 @@ class Pool:
             if (answer := self._waiting.next(self._is_light)) is None:
                 return
             answer.worker, worker.behind = worker, answer
-            self._behind[answer] = None
             assert worker.transport
             worker.transport.write(answer.query.packed())
 
@@ -315,18 +319,17 @@ class Pool:
     def _tick(self) -> None:
         """Look at the clock: end what is overdue, and move what is long to its lane."""
         now = time.monotonic()
-        while self._heavy and now - next(iter(self._heavy.values())) >= LASTING:
-            del self._heavy[next(iter(self._heavy))]
-        for answer in list(self._behind):
+        for answer in self._behind:
             if answer.worker and (before := answer.worker.answer) and now - before.started >= BEHIND:
                 self._leave_behind(answer)
                 self._waiting.put_back(answer)
         # in this order: none is to begin that is overdue itself, nor one again that was too long for the time that is left
-        hopeless = [answer for answer in self._parked if answer.started and self._left(answer, now) < self.limits.long_seconds]
-        for answer in [*hopeless, *self._parked, *self._waiting, *self._behind, *self._running.all]:
-            if answer in hopeless or self._left(answer, now) <= 0:
-                kind = "deadline" if answer.started else "overload"
-                self.fail(answer, QueryFailed(kind, f"{self.limits.seconds:g} s"))
+        for answer in self._parked:
+            if answer.started and self._left(answer, now) < self.limits.long_seconds:
+                self._expire(answer)
+        for answer in [*self._parked, *self._waiting, *self._behind, *self._running.all]:
+            if self._left(answer, now) <= 0:
+                self._expire(answer)
             elif self._is_in_vain(answer, now):
                 self.fail(answer, QueryFailed("gone"))
             elif answer.worker and answer.started and not answer.long:
@@ -337,6 +340,9 @@ class Pool:
     def _left(self, answer: Answer, now: float) -> float:
         """Return the seconds that a query has until its deadline."""
         return self.limits.seconds - (now - answer.arrived)
+
+    def _expire(self, answer: Answer) -> None:
+        self.fail(answer, QueryFailed("deadline" if answer.started else "overload", f"{self.limits.seconds:g} s"))
 
     def _is_in_vain(self, answer: Answer, now: float) -> bool:
         """Tell whether nobody waits for an answer; one that was taken back gets a moment to end by itself."""
