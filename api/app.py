@@ -42,7 +42,9 @@ def create_app(settings: Settings | None = None) -> Envelope:
     app.state.settings = settings
     app.state.questions = load_questions(settings.questions)
     app.state.withdrawn = load_withdrawn()
-    app.state.snapshots = Snapshots(settings.out, settings.query_limits(), settings.page_limits(), settings.remote())
+    app.state.snapshots = Snapshots(
+        settings.out, settings.query_limits(), settings.page_limits(), settings.remote(), settings.in_memory
+    )
     app.state.snapshots.prepare = lambda snapshot: snapshot.kept.update(cache=Cache(settings.cache_bytes))
     app.state.metrics = Metrics()
     app.state.metrics.registry.register(ServiceCollector(app.state.snapshots))

@@ -119,5 +119,6 @@ class ServiceCollector(Collector):
             yield GaugeMetricFamily("kg_cache_answers", "Answers kept", len(cache) if cache else 0)
             isolated = all(pool.isolated for pool in (snapshot.queries, snapshot.pages))
             yield GaugeMetricFamily("kg_workers_isolated", "1 when every query process has left the network", float(isolated))
+            yield GaugeMetricFamily("kg_in_memory", "1 when the triples are in memory, 0 when on disk", float(snapshot.in_memory))
             yield InfoMetricFamily("kg_snapshot", "The data in service", {"version": snapshot.version})
         yield from (running, waiting)

@@ -29,7 +29,8 @@ async def ready(request: Request) -> Response:
     """Say that queries are answered, and from which version of the data."""
     snapshot = snapshot_of(request)
     await holds(pages_of(request), "ASK { ?s ?p ?o }")
-    return JSONResponse({"status": "ready", "version": snapshot.version, "isolated": snapshot.queries.isolated}, headers=_FRESH)
+    told = {"version": snapshot.version, "isolated": snapshot.queries.isolated, "in_memory": snapshot.in_memory}
+    return JSONResponse({"status": "ready", **told}, headers=_FRESH)
 
 
 @router.api_route("/metrics", methods=["GET", "HEAD"])

@@ -39,6 +39,10 @@ class Settings:
     page_workers: int = _setting(2, "processes kept for the site's own pages, so that these answer while queries queue")
     query_seconds: float = _setting(30.0, "seconds after which a query is stopped, the wait for a process included")
     worker_memory: int = _setting(2 * 1024**3, "bytes of address space of a query process (0: no limit)")
+    in_memory: float = _setting(
+        0.25,
+        "part of the free memory (0 to 1) in which the triples are kept if they fit, for faster answers; 0: they stay on disk",
+    )
     queue: int = _setting(16, "queries that may wait for a process; more are answered with 503")
     query_bytes: int = _setting(100_000, "bytes of the longest request body that is read")
     header_bytes: int = _setting(64 * 1024, "bytes of the longest request line with its headers")
@@ -91,6 +95,8 @@ def load_settings(environment: Mapping[str, str] = os.environ, **given: Any) -> 
     if values.get("log", "info") not in LEVELS:
         raise KgError(f"KG_LOG={values['log']}: must be one of {', '.join(LEVELS)}")
     settings = Settings(**values)
+    if settings.in_memory > 1:
+        raise KgError(f"KG_IN_MEMORY={settings.in_memory:g}: must be a part of the free memory, from 0 to 1")
     if 0 < settings.worker_memory < LEAST_MEMORY:
         raise KgError(
             f"KG_WORKER_MEMORY={settings.worker_memory}: a query process needs {LEAST_MEMORY} at least; 0 sets no limit"

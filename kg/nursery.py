@@ -1,35 +1,54 @@
-"""The nursery seen from the server: one process that forks query processes in a few milliseconds, each with a socket to it."""
+"""The nursery seen from the server: one process that forks query processes in a few milliseconds, each with a socket to it.
+
+A residence is a nursery whose processes have the triples in memory. It takes seconds until it is ready, and may end for want
+of memory, so that it has one behind it whose processes read them from disk.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from typing import IO
 
 from kg.errors import KgError
 from kg.frames import Order
 from kg.paths import ROOT
 
+logger = logging.getLogger(__name__)
 KEPT = ("PATH", "KG_BASE_IRI", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+ATTEMPTS = 3  # times that a residence is started, one after the other, which does not come to be ready
+PAUSE = 5.0  # seconds between the end of a residence and the next one
+LOOK = 0.1  # seconds between two looks at a residence
 
 
 class Nursery:
     """Starts query processes. It is started when the first one is wanted, and again if it was killed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: str) -> None:
+        self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
         self._orders: socket.socket | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there."""
+        return self._orders is not None and self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
         """Start the process behind it, so that the first order need not wait for it."""
         ours, theirs = socket.socketpair()
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         self._process = subprocess.Popen(
-            (sys.executable, "-m", "kg.worker"),
+            (sys.executable, "-m", "kg.worker", *self._arguments),
             stdin=theirs.fileno(),
+            stdout=subprocess.PIPE if self._arguments else None,  # what was asked for is told there when it is done
             env={"PYTHONPATH": str(ROOT), **kept},
             process_group=0,  # Ctrl+C is not for it; a session of its own would get half the processor, whatever its priority
         )
@@ -42,20 +61,23 @@ class Nursery:
         Raises:
             KgError: no process can be had.
         """
+        for _ in range(2):
+            if not self.alive:
+                self.close()
+                self.start()
+            with suppress(OSError):
+                return self._fork(order)
+            self.close()
+        raise KgError("no query process can be started; see the log above")
+
+    def _fork(self, order: Order) -> tuple[socket.socket, IO[bytes]]:
+        """Send an order; raises OSError when the process is gone."""
+        assert self._orders
         ours, theirs = socket.socketpair()
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         with theirs:
-            for _ in range(2):
-                if self._orders is None or self._process is None or self._process.poll() is not None:
-                    self.close()
-                    self.start()
-                assert self._orders
-                try:
-                    socket.send_fds(self._orders, [order.packed()], [theirs.fileno(), errors.fileno()])
-                    return ours, errors
-                except OSError:
-                    self.close()
-        raise KgError("no query process can be started; see the log above")
+            socket.send_fds(self._orders, [order.packed()], [theirs.fileno(), errors.fileno()])
+        return ours, errors
 
     def close(self) -> None:
         """End the nursery, and with it every process it forked."""
@@ -64,4 +86,44 @@ class Nursery:
         if self._process:
             self._process.kill()
             self._process.wait()
+            if self._process.stdout:
+                self._process.stdout.close()
         self._orders, self._process = None, None
+
+
+class Residence(Nursery):
+    """A nursery whose processes have the triples of a store folder in memory, once it is `ready`; until then another serves."""
+
+    def __init__(self, folder: str, other: Nursery):
+        super().__init__(folder)
+        self.other = other
+        self.ready = False
+
+    def hatch(self, order: Order) -> tuple[socket.socket, IO[bytes]]:
+        """Have a query process forked, here or by the other nursery; raises KgError."""
+        if self.ready and self.alive:
+            with suppress(OSError):
+                return self._fork(order)
+        return self.other.hatch(order)
+
+    async def keep(self, is_ready: Callable[[], None]) -> None:
+        """Take the triples into memory, say when that is done, and do so again when the process ends; gives up when it fails."""
+        failures = 0
+        while failures < ATTEMPTS:
+            try:
+                self.start()
+                while self.alive:
+                    if not self.ready and self._says_so():
+                        self.ready, failures = True, 0
+                        is_ready()
+                    await asyncio.sleep(LOOK)
+            finally:
+                failures, self.ready = failures + 1, False
+                self.close()
+            logger.warning("the process with the triples in memory ended; they are read from disk")
+            await asyncio.sleep(PAUSE)
+
+    def _says_so(self) -> bool:
+        assert self._process and self._process.stdout
+        os.set_blocking(self._process.stdout.fileno(), False)
+        return bool(self._process.stdout.read(1))

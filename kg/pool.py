@@ -75,6 +75,7 @@ class Pool:
         self._nursery, self._own_nursery = nursery or Nursery(), nursery is None
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
+        self._outdated: set[Worker] = set()  # those of them that go as soon as the ones in their place have begun
         self._running = Running[Answer]()
         self._waiting, self._parked = Line[Answer](), Line[Answer]()
         self._pace = 0.0  # seconds that short queries took lately
@@ -144,6 +145,11 @@ class Pool:
             raise
         return answer
 
+    def renew(self) -> None:
+        """Put new processes in the place of all that are there, once these have begun and those are idle."""
+        self._outdated = set(self._all)
+        self._refill()
+
     def finished(self, answer: Answer, failure: QueryFailed | None) -> None:
         """Take a process back whose answer was written, and count how it ended."""
         self._running.remove(answer)
@@ -165,6 +171,7 @@ class Pool:
                 self._run(behind, worker)
             else:
                 self._idle.append(worker)
+                self._dismiss()
         self._go_on()
 
     def fail(self, answer: Answer, failure: QueryFailed) -> None:
@@ -193,11 +200,13 @@ class Pool:
         self._failures = 0
         if not self._closed:
             self._idle.append(worker)
+            self._dismiss()
             self._go_on()
 
     def lost(self, worker: Worker, answer: Answer | None, failure: QueryFailed | None) -> None:
         """Note that a process has ended; `failure` says why when nobody asked it to."""
         self._all.discard(worker)
+        self._outdated.discard(worker)
         if worker in self._idle:
             self._idle.remove(worker)
         if failure:
@@ -208,6 +217,13 @@ class Pool:
             elif not worker.ready:
                 self._failed_to_start()
         self._go_on()
+
+    def _dismiss(self) -> None:
+        """End what is outdated and idle, if others have begun."""
+        if self._outdated and all(worker.ready for worker in self._all - self._outdated):
+            for worker in [worker for worker in self._idle if worker in self._outdated]:
+                self._idle.remove(worker)
+                worker.kill()
 
     def _leave_behind(self, answer: Answer) -> None:
         """Have a process write an answer that nobody reads, instead of one that it has not begun: that query is free again."""
@@ -394,7 +410,7 @@ class Pool:
     def _refill(self) -> None:
         """Have as many processes as may run short queries and some that stand by, besides those at long queries."""
         wanted = self.limits.workers + 1 + self.limits.spare + self._running.total[True]
-        while len(self._all) < wanted and self._failures < RECOVERIES and not self._closed:
+        while len(self._all) - len(self._outdated) < wanted and self._failures < RECOVERIES and not self._closed:
             try:
                 ours, errors = self._nursery.hatch(self.order)
             except (KgError, OSError) as error:

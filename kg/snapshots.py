@@ -16,13 +16,15 @@ from typing import IO, Any
 
 from kg.errors import KgError
 from kg.frames import Order
-from kg.nursery import Nursery
+from kg.nursery import Nursery, Residence
 from kg.pool import Limits, Pool, Tally
 from kg.processes import QueryFailed
+from kg.resident import free_memory, needed
 from kg.store import current_store, lock_file, remove_unused, servable_store
 
 logger = logging.getLogger(__name__)
 WATCH_SECONDS, REMOTE_WATCH_SECONDS = 0.5, 15.0
+UNSHARED = 0.75  # part of the triples in memory that a process comes to have for itself: the engine counts readers at each
 
 
 @dataclass(eq=False)
@@ -37,14 +39,21 @@ class Snapshot:
     pages: Pool
     modified: float = 0.0
     lock: IO[bytes] | None = None
+    residence: Residence | None = None
     kept: dict[Any, Any] = field(default_factory=dict)
     users: int = 0
     retired: bool = False
+    keeping: asyncio.Task[None] | None = None
 
     @property
     def folder(self) -> Path | None:
         """The folder of the store; None where the data are another server's."""
         return Path(self.pages.order.store) if self.pages.order.store else None
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether new query processes have the triples in memory."""
+        return self.residence is not None and self.residence.ready
 
     async def start(self) -> None:
         """Start the processes; raises QueryFailed when none starts, and leaves none behind then."""
@@ -55,18 +64,34 @@ class Snapshot:
             await self.close()
             raise
 
+    def take_into_memory(self) -> None:
+        """Begin to do so, if that was found to be possible; queries are answered from disk meanwhile."""
+        if self.residence:
+            self.keeping = asyncio.ensure_future(self.residence.keep(self._move))
+
+    def _move(self) -> None:
+        logger.info("snapshot %s is in memory", self.version)
+        for pool in (self.queries, self.pages):
+            pool.renew()
+
     async def close(self) -> None:
         """End the processes and let go of the folder."""
+        if self.keeping:
+            self.keeping.cancel()
+            await asyncio.gather(self.keeping, return_exceptions=True)
         await asyncio.gather(self.queries.__aexit__(), self.pages.__aexit__())
         if self.lock:
             self.lock.close()
 
 
 class Snapshots:
-    """The snapshot in service of an output folder, or of an endpoint elsewhere. Use it as an async context manager."""
+    """The snapshot in service of an output folder, or of an endpoint elsewhere. Use it as an async context manager.
 
-    def __init__(self, out: Path, queries: Limits, pages: Limits, remote: Order | None = None):
-        self.out, self.remote = out, remote
+    `in_memory` is the part (0 to 1) of the free memory that the triples may take, with what processes do not share of them.
+    """
+
+    def __init__(self, out: Path, queries: Limits, pages: Limits, remote: Order | None = None, in_memory: float = 0.0):
+        self.out, self.remote, self.in_memory = out, remote, in_memory
         self.limits = (queries, pages)
         self.prepare: Callable[[Snapshot], None] = lambda _: None  # what a new snapshot is given before it is in service
         self.follow: Callable[[], Coroutine[Any, Any, None]] | None = None  # done once a new snapshot is in service, beside it
@@ -140,12 +165,15 @@ class Snapshots:
             lock = lock_file(folder) if folder else None
             order = self.remote or Order(store=str(folder), memory=self.limits[0].memory)
             tallies = self.tallies.values()
-            pools = [Pool(order, limits, self._nursery, tally) for limits, tally in zip(self.limits, tallies, strict=True)]
+            residence = Residence(str(folder), self._nursery) if folder and self._fits(folder) else None
+            nursery = residence or self._nursery
+            pools = [Pool(order, limits, nursery, tally) for limits, tally in zip(self.limits, tallies, strict=True)]
             modified = folder.stat().st_mtime if folder else 0.0
-            fresh = Snapshot(version, pools[0], pools[1], modified, lock)
+            fresh = Snapshot(version, pools[0], pools[1], modified, lock, residence)
             self.prepare(fresh)
             await fresh.start()
             old, self._current = self._current, fresh
+            fresh.take_into_memory()
             if self.follow:
                 self._following = asyncio.ensure_future(self.follow())
             if old:
@@ -164,6 +192,16 @@ class Snapshots:
         except RemoteError as error:
             logger.warning("%s does not say which data it has: %s", self.remote.endpoint, error)
             return ""
+
+    def _fits(self, folder: Path) -> bool:
+        """Tell whether a store fits into memory: what it takes, and what each process at work comes to have for itself."""
+        if not self.in_memory or not (size := needed(folder)):
+            return False
+        processes = self.limits[0].workers + self.limits[0].long + self.limits[1].workers
+        wanted, free = int(size * (1 + processes * UNSHARED)), free_memory()
+        if wanted > free * self.in_memory:
+            logger.info("%s stays on disk: in memory it would take %d MB of %d", folder.name, wanted >> 20, free >> 20)
+        return wanted <= free * self.in_memory
 
     def _retire(self, old: Snapshot) -> None:
         old.retired = True

@@ -2,6 +2,7 @@
 
     <out>/store/<version>/        a RocksDB folder; the version is the start of the N-Quads file's SHA-256
     <out>/store/<version>/search/ the index of its texts and names (`kg.search`)
+    <out>/store/<version>/resident.nq.zst  the triples as a server takes them into memory (`kg.resident`)
     <out>/store/<version>.part/   one being built; whoever builds next removes it
     <out>/store/current           the name of the folder to serve, replaced as a whole
 
@@ -27,6 +28,7 @@ from typing import IO
 import pyoxigraph as ox
 
 from kg.errors import KgError, reason_of
+from kg.resident import write_resident
 from kg.search import build_index, check_index
 
 Term = ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple
@@ -96,6 +98,7 @@ def build_store(nquads: Path, out: Path) -> StoreInfo:
             target = home / version
             if not _opens(target):
                 _load(nquads, target)
+            write_resident(nquads, target)
             info = _info(target)
             _note_overlap(target, info)
             _point(home, version)

@@ -1,5 +1,7 @@
 """The processes that run queries: `python -m kg.worker` is their nursery, which forks one for each order on standard input.
 
+With a store folder as argument it takes the triples into memory first, which all its processes share, and says so with a byte.
+
 The engine can neither be stopped nor always be survived (it may abort its process), so strangers' queries run in a process
 of their own, one at a time, without network, and `kg.pool` ends the process when it must. A forked process costs some 20 ms, a
 new interpreter ten times that. `kg.frames` tells what goes over the socket.
@@ -18,7 +20,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -30,6 +32,7 @@ from kg.errors import KgError
 from kg.frames import DATA, END, ERROR, FRAME, HEAD, READY, SEARCHES, WHOLE, Order, Query, frame, told, words
 from kg.namespaces import BASE, PG, PREFIXES
 from kg.priorities import ready, start_gently
+from kg.resident import load_resident
 from kg.search import Index, Request, open_index
 from kg.search.answers import write_answer
 from kg.search.words import stem
@@ -187,9 +190,9 @@ def _coder(encoding: str) -> Coder:
 class LocalEngine:
     """The engine on a store folder."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, resident: ox.Store | None = None):
         self.folder = folder
-        self.store = open_store(folder)
+        self.store = open_store(folder) if resident is None else resident
         self.overlaps = overlaps(folder)
         self._index: Index | None = None
 
@@ -339,9 +342,19 @@ def _names(names: list[str]) -> list[Name]:
         raise Refusal("iri", str(error)) from error
 
 
-def serve_queries(pipe: socket.socket, order: Order, isolated: bool) -> None:
+@dataclass(frozen=True)
+class Resident:
+    """The triples of a store folder in memory, and how many bytes of address space they take."""
+
+    folder: str
+    store: ox.Store
+    size: int
+
+
+def serve_queries(pipe: socket.socket, order: Order, isolated: bool, resident: Resident | None = None) -> None:
     """Answer queries from a socket, one at a time, until it closes."""
-    engine = RemoteEngine(order) if order.endpoint else LocalEngine(Path(order.store))
+    store = resident.store if resident and resident.folder == order.store else None
+    engine = RemoteEngine(order) if order.endpoint else LocalEngine(Path(order.store), store)
     ready()
     pipe.sendall(told(READY, pid=os.getpid(), thread=threading.get_native_id(), isolated=isolated))
     file = pipe.makefile("rb")
@@ -374,14 +387,15 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _work(pipe: socket.socket, errors: int, order: Order) -> None:
+def _work(pipe: socket.socket, errors: int, order: Order, resident: Resident | None) -> None:
     """Be a query process: never returns. The queries run in a thread, as only a thread's stack can be made larger."""
     end_with_parent()
     start_gently()
     os.dup2(errors, 2)
     isolated = not order.endpoint and isolate()
-    if order.memory:
-        resource.setrlimit(resource.RLIMIT_AS, (order.memory + STACK, order.memory + STACK))
+    if order.memory:  # what all have in common is no query's
+        most = order.memory + STACK + (resident.size if resident else 0)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     threading.stack_size(STACK)
     status = 1
@@ -389,7 +403,7 @@ def _work(pipe: socket.socket, errors: int, order: Order) -> None:
     def work() -> None:
         nonlocal status
         with suppress(BrokenPipeError, ConnectionResetError):
-            serve_queries(pipe, order, isolated)
+            serve_queries(pipe, order, isolated, resident)
         status = 0
 
     thread = threading.Thread(target=work)
@@ -400,6 +414,20 @@ def _work(pipe: socket.socket, errors: int, order: Order) -> None:
     os._exit(status)
 
 
+def _load(folder: str) -> Resident:
+    """Take a store into memory, and tell whoever started this process when that is done."""
+    start_gently()
+    before = _address_space()
+    resident = Resident(folder, load_resident(Path(folder)), _address_space() - before)
+    ready()
+    os.write(1, b"L")
+    return resident
+
+
+def _address_space() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
 def main() -> int:
     """Fork a query process for each order: JSON of an Order, with two descriptors, its socket and its standard error."""
     import rdflib.plugins.sparql.parser  # noqa: F401 - loaded once, for all
@@ -407,6 +435,11 @@ def main() -> int:
     stem("")  # loads the words of the search once, for all
     end_with_parent()
     orders = socket.socket(fileno=os.dup(0))
+    try:
+        resident = _load(sys.argv[1]) if sys.argv[1:] else None
+    except KgError as error:
+        print(error, file=sys.stderr)
+        return 1
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: the pool sees the socket close
     gc.collect()
     gc.freeze()
@@ -417,7 +450,7 @@ def main() -> int:
         if os.fork() == 0:
             orders.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _work(socket.socket(fileno=descriptors[0]), descriptors[1], Order(**json.loads(data)))
+            _work(socket.socket(fileno=descriptors[0]), descriptors[1], Order(**json.loads(data)), resident)
         for descriptor in descriptors:
             os.close(descriptor)
 

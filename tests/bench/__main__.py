@@ -8,7 +8,7 @@ import sys
 
 from kg.paths import DEFAULT_OUT
 from tests.bench import building, pages, reading, searching
-from tests.bench.answering import Answering
+from tests.bench.answering import IN_MEMORY, Answering
 from tests.bench.data import CACHE, prepared, replicated, say
 from tests.bench.engines import NAMES
 from tests.bench.report import Row, machine, table
@@ -42,7 +42,7 @@ def main() -> int:
         answering.run()
         data = answering.data
         parts.append(f"## Answering: {data.triples:,} triples in {data.plans} plans")
-        parts.append(table(answering.rows, list(NAMES.values())))
+        parts.append(table(answering.rows, [IN_MEMORY, *NAMES.values()]))
         parts.append("\n".join(f"- {note}" for note in answering.notes))
         failed |= any(_failed(row) for row in answering.rows)
         say("the text search")

@@ -13,6 +13,7 @@ from functools import partial
 import pyoxigraph as ox
 import zstandard
 
+from kg.resident import load_resident
 from kg.store import open_store
 from tests.bench import engines
 from tests.bench.client import Connection, Reply, get
@@ -24,6 +25,7 @@ from tests.bench.report import Row, Target
 
 SMALL_SECONDS, PLAN_SECONDS, ANALYTICAL_SECONDS = 10.0, 10.0, 15.0
 WINDOWS = 6
+IN_MEMORY = "engine in memory"
 FRONT = 0.001  # seconds that the front may add to a long query
 _UNPACK: dict[str, Callable[[bytes], bytes]] = {
     "gzip": lambda body: zlib.decompress(body, 31),
@@ -48,6 +50,9 @@ class Answering:
         with ExitStack() as stack:
             self.empty = stack.enter_context(engines.empty(self.data))
             self.ours = stack.enter_context(engines.ours(self.data))
+            say(f"ours answers {self.ours.note}")
+            self.notes.append(f"ours answers {self.ours.note}; `engine` from disk, as a program would that opens the store")
+            self.resident = load_resident(self.data.store) if self.ours.note == "from memory" else None
             self.others = self._others(stack)
             self.stack = stack
             for small in (LOOK_UP, JOIN):
@@ -112,6 +117,7 @@ class Answering:
             self._http(self.ours, text, check),
             self._raw(text, check),
             Side("empty", asking(self.empty, self._connection(self.empty), lambda _: self.empty_request, lambda _: None)),
+            *self._in_memory(text, check),
             *(self._http(engine, text, check, main=False) for engine in self.others),
         ]
         found, times = in_turn(sides, SMALL_SECONDS)
@@ -130,6 +136,7 @@ class Answering:
             self._http(self.ours, text, check, graph=True),
             self._raw(text, check),
             *packed,
+            *self._in_memory(text, check),
             *(self._http(engine, text, check, graph=True, main=False) for engine in self.others),
         ]
         found, times = in_turn(sides, PLAN_SECONDS)
@@ -143,7 +150,7 @@ class Answering:
         """A query over all: ours less a millisecond beside the engine."""
         text, check, _ = self._known(asked)
         say(asked.name)
-        sides = [self._http(self.ours, text, check), self._raw(text, check)]
+        sides = [self._http(self.ours, text, check), self._raw(text, check), *self._in_memory(text, check)]
         sides += [self._http(engine, text, check, main=False) for engine in self.others]
         found, times = in_turn(sides, ANALYTICAL_SECONDS, most=50)
         self._add(f"{asked.name} (less 1 ms)", found, "engine", found["raw"], times, Target(1.10), FRONT)
@@ -193,18 +200,25 @@ class Answering:
 
         return asked.variant, check, len(body)
 
-    def _answer(self, text: str) -> bytes:
-        found = self.store.query(text)
+    def _answer(self, text: str, store: ox.Store | None = None) -> bytes:
+        found = (self.store if store is None else store).query(text)
         assert isinstance(found, ox.QuerySolutions)
         return found.serialize(format=ox.QueryResultsFormat.JSON) or b""
 
-    def _raw(self, text: Callable[[int], str], check: Callable[[bytes], None]) -> Side:
+    def _in_memory(self, text: Callable[[int], str], check: Callable[[bytes], None]) -> list[Side]:
+        """The same on a copy in memory, if ours has one, too."""
+        if self.resident is None:
+            return []
+        side = self._raw(text, check, self.resident)
+        return [Side(IN_MEMORY, side.run, main=False)]
+
+    def _raw(self, text: Callable[[int], str], check: Callable[[bytes], None], store: ox.Store | None = None) -> Side:
         """The engine in this process, from the query's text to the bytes of the answer."""
 
         def run(number: int) -> float:
             asked = text(number)
             started = time.perf_counter()
-            body = self._answer(asked)
+            body = self._answer(asked, store)
             taken = time.perf_counter() - started
             check(body)
             return taken
@@ -233,7 +247,8 @@ class Answering:
         return self.stack.enter_context(Connection(engine.port))
 
     def _add(self, what: str, found: Found, beside: str, other: float | str, times: int, target: Target, less: float = 0) -> None:
-        others = {engine.name: _ms(found[engine.name]) for engine in self.others}
+        beside_it = [engine.name for engine in self.others] + [IN_MEMORY] * (IN_MEMORY in found)
+        others = {name: _ms(found[name]) for name in beside_it}
         self.rows.append(Row(what, "ms", _ms(found["ours"]), beside, _ms(other), times, target, less * 1000, others))
         for name in found:
             if not name.startswith("ours "):

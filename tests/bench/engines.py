@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from kg.paths import ROOT
+from kg.resident import needed
 from tests.bench.client import JSON, Connection, get, query_target
 from tests.bench.data import CACHE, Data, say
 
@@ -23,6 +25,7 @@ from tests.bench.data import CACHE, Data, say
 OWN_SETTINGS = {"KG_WORKERS": "2", "KG_QUERY_SECONDS": "900"}
 RDFLIB_MOST = 100_000  # triples: rdflib takes over a kilobyte a triple, and minutes to read a million
 ALL = "urn:bench:all"  # Virtuoso's default graph is all graphs, also its own; so it gets one with exactly our triples
+LOADING = 60  # seconds that a server of ours may take until it has its triples in memory
 BIN = Path(sys.executable).parent
 
 
@@ -95,11 +98,22 @@ def tail(log: Path) -> str:
 
 @contextmanager
 def ours(data: Data) -> Iterator[Engine]:
-    """Run this project's server."""
+    """Run this project's server; where the graph may come into memory, wait for that."""
     port = free_port()
     command = [sys.executable, "-m", "kg.cli", "serve", "--out", str(data.folder), "--port", str(port)]
     with running(command, data.folder / "ours.log", port, "/ready", settings=OWN_SETTINGS):
-        yield Engine("ours", "", port)
+        yield Engine("ours", "", port, note="from memory" if needed(data.store) and _is_in_memory(port) else "from disk")
+
+
+def _is_in_memory(port: int) -> bool:
+    """Tell whether a server of ours comes to have its triples in memory."""
+    for _ in range(LOADING):
+        with Connection(port, 5) as connection:
+            told = json.loads(connection.ask(get("/ready", "*/*")).body)
+        if told["in_memory"]:
+            return True
+        time.sleep(1)
+    return False
 
 
 @contextmanager
