@@ -117,6 +117,8 @@ class Residence(Nursery):
                         self.ready, failures = True, 0
                         is_ready()
                     await asyncio.sleep(LOOK)
+            except OSError as error:
+                logger.warning("no process can be started: %s", error)
             finally:
                 failures, self.ready = failures + 1, False
                 self.close()

@@ -76,10 +76,10 @@ class Snapshot:
 
     async def close(self) -> None:
         """End the processes and let go of the folder."""
+        await asyncio.gather(self.queries.__aexit__(), self.pages.__aexit__())
         if self.keeping:
             self.keeping.cancel()
             await asyncio.gather(self.keeping, return_exceptions=True)
-        await asyncio.gather(self.queries.__aexit__(), self.pages.__aexit__())
         if self.lock:
             self.lock.close()
 

@@ -416,6 +416,7 @@ def _work(pipe: socket.socket, errors: int, order: Order, resident: Resident | N
 
 def _load(folder: str) -> Resident:
     """Take a store into memory, and tell whoever started this process when that is done."""
+    ready()  # once and for all where `start_gently` cannot be taken back
     start_gently()
     before = _address_space()
     resident = Resident(folder, load_resident(Path(folder)), _address_space() - before)

@@ -249,8 +249,24 @@ def test_a_new_build_goes_into_memory_and_the_old_one_out_of_it(out):
             assert await until(lambda: in_memory(snapshots))
             assert await count(snapshots.current.queries) == before + 1
             assert await until(lambda: process.poll() is not None)
+            assert sum(tally.deaths for tally in snapshots.tallies.values()) == 0, "they were asked to end"
 
     asyncio.run(run())
+
+
+def test_where_no_process_can_be_started_the_disk_serves(out, monkeypatch, caplog):
+    def refused(self) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    async def run() -> None:
+        async with serving(out) as snapshots:
+            monkeypatch.setattr(kg.nursery.Residence, "start", refused)
+            assert snapshots.current.keeping
+            await asyncio.wait_for(snapshots.current.keeping, 60)
+            assert await count(snapshots.current.queries)
+
+    asyncio.run(run())
+    assert "Cannot allocate memory" in caplog.text
 
 
 def test_one_that_is_closed_while_it_loads_leaves_no_process(out):
