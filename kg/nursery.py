@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 KEPT = ("PATH", "KG_BASE_IRI", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 ATTEMPTS = 3  # times that a residence is started, one after the other, which does not come to be ready
 PAUSE = 5.0  # seconds between the end of a residence and the next one
-LOOK = 0.1  # seconds between two looks at a residence
+LOOK = 0.05  # seconds between two looks at a residence
 
 
 class Nursery:
@@ -98,6 +98,7 @@ class Residence(Nursery):
         super().__init__(folder)
         self.other = other
         self.ready = False
+        self._settled = asyncio.Event()  # it came to be ready, or did not
 
     def hatch(self, order: Order) -> tuple[socket.socket, IO[bytes]]:
         """Have a query process forked, here or by the other nursery; raises KgError."""
@@ -115,15 +116,22 @@ class Residence(Nursery):
                 while self.alive:
                     if not self.ready and self._says_so():
                         self.ready, failures = True, 0
+                        self._settled.set()
                         is_ready()
                     await asyncio.sleep(LOOK)
             except OSError as error:
                 logger.warning("no process can be started: %s", error)
             finally:
                 failures, self.ready = failures + 1, False
+                self._settled.set()
                 self.close()
             logger.warning("the process with the triples in memory ended; they are read from disk")
             await asyncio.sleep(PAUSE)
+
+    async def settled(self, seconds: float) -> None:
+        """Wait until it is ready or has failed to be, but not for long."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), seconds)
 
     def _says_so(self) -> bool:
         assert self._process and self._process.stdout

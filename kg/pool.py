@@ -78,7 +78,7 @@ class Pool:
         self._outdated: set[Worker] = set()  # those of them that go as soon as the ones in their place have begun
         self._running = Running[Answer]()
         self._waiting, self._parked = Line[Answer](), Line[Answer]()
-        self._pace = 0.0  # seconds that short queries took lately
+        self._pace = QUICK  # seconds that short queries took lately; as long as none is known to be quick, none is taken for it
         self._starting: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.TimerHandle | None = None
         self._failures = 0
@@ -148,7 +148,8 @@ class Pool:
     def renew(self) -> None:
         """Put new processes in the place of all that are there, once these have begun and those are idle."""
         self._outdated = set(self._all)
-        self._refill()
+        if self._outdated:
+            self._refill()
 
     def finished(self, answer: Answer, failure: QueryFailed | None) -> None:
         """Take a process back whose answer was written, and count how it ended."""

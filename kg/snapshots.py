@@ -24,6 +24,7 @@ from kg.store import current_store, lock_file, remove_unused, servable_store
 
 logger = logging.getLogger(__name__)
 WATCH_SECONDS, REMOTE_WATCH_SECONDS = 0.5, 15.0
+PATIENCE = 5.0  # seconds that a snapshot waits until it is in memory, before its processes begin on disk
 UNSHARED = 0.75  # part of the triples in memory that a process comes to have for itself: the engine counts readers at each
 
 
@@ -56,18 +57,19 @@ class Snapshot:
         return self.residence is not None and self.residence.ready
 
     async def start(self) -> None:
-        """Start the processes; raises QueryFailed when none starts, and leaves none behind then."""
+        """Start the processes, with the triples in memory if that is possible soon; raises QueryFailed when none starts.
+
+        Where it takes longer they begin on disk, and others take their place.
+        """
         try:
+            if self.residence:
+                self.keeping = asyncio.ensure_future(self.residence.keep(self._move))
+                await self.residence.settled(PATIENCE)
             await self.queries.__aenter__()
             await self.pages.__aenter__()
         except BaseException:
             await self.close()
             raise
-
-    def take_into_memory(self) -> None:
-        """Begin to do so, if that was found to be possible; queries are answered from disk meanwhile."""
-        if self.residence:
-            self.keeping = asyncio.ensure_future(self.residence.keep(self._move))
 
     def _move(self) -> None:
         logger.info("snapshot %s is in memory", self.version)
@@ -173,7 +175,6 @@ class Snapshots:
             self.prepare(fresh)
             await fresh.start()
             old, self._current = self._current, fresh
-            fresh.take_into_memory()
             if self.follow:
                 self._following = asyncio.ensure_future(self.follow())
             if old:

@@ -135,7 +135,21 @@ def test_a_broken_file_is_told(out, content):
 # --- serving -------------------------------------------------------------------------------------------------------------
 
 
-def test_queries_are_answered_from_disk_first_and_then_from_memory(out):
+def test_what_is_soon_in_memory_is_served_from_there_at_once(out):
+    async def run() -> None:
+        async with serving(out) as snapshots:
+            assert snapshots.current.in_memory
+            assert in_memory(snapshots)
+            assert snapshots._nursery._process is None, "nobody needed the other one"
+            assert await count(snapshots.current.queries)
+
+    asyncio.run(run())
+
+
+def test_what_takes_longer_is_answered_from_disk_until_it_is_in_memory(out, monkeypatch):
+    monkeypatch.setattr(kg.snapshots, "PATIENCE", 0.01)
+    monkeypatch.setattr(kg.nursery, "LOOK", 3.0)
+
     async def run() -> None:
         async with serving(out) as snapshots:
             before = [worker.pid for pool in (snapshots.current.queries, snapshots.current.pages) for worker in pool._all]
@@ -170,7 +184,7 @@ def test_no_query_is_lost_when_processes_are_replaced(out):
             assert set(pool.tally.ends) == {"ok"}
             assert pool.tally.deaths == 0
             assert await until(lambda: not pool._outdated)
-            assert len(pool._all) == 2 + 1 + pool.limits.spare
+            assert await until(lambda: len(pool._all) == 2 + 1 + pool.limits.spare)
 
     asyncio.run(run())
 
@@ -190,7 +204,9 @@ def test_a_query_that_runs_when_processes_are_replaced_ends_in_its_own(out):
     asyncio.run(run())
 
 
-def test_when_the_memory_is_lost_the_disk_serves_until_it_is_back(out):
+def test_when_the_memory_is_lost_the_disk_serves_until_it_is_back(out, monkeypatch):
+    monkeypatch.setattr(kg.nursery, "PAUSE", 3.0)
+
     async def run() -> None:
         async with serving(out) as snapshots:
             assert await until(lambda: in_memory(snapshots))
@@ -258,9 +274,10 @@ def test_where_no_process_can_be_started_the_disk_serves(out, monkeypatch, caplo
     def refused(self) -> None:
         raise OSError(12, "Cannot allocate memory")
 
+    monkeypatch.setattr(kg.nursery.Residence, "start", refused)
+
     async def run() -> None:
         async with serving(out) as snapshots:
-            monkeypatch.setattr(kg.nursery.Residence, "start", refused)
             assert snapshots.current.keeping
             await asyncio.wait_for(snapshots.current.keeping, 60)
             assert await count(snapshots.current.queries)

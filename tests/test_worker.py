@@ -22,7 +22,7 @@ import zstandard
 from kg.errors import KgError
 from kg.frames import DATA, END, FRAME, HEAD, FrameReader, Order, Query, frame
 from kg.paths import ROOT
-from kg.pool import Limits, Pool
+from kg.pool import QUICK, Limits, Pool
 from kg.priorities import MAY_RESTORE
 from kg.processes import QueryFailed
 from kg.snapshots import Snapshots
@@ -88,9 +88,10 @@ def test_idle_processes_that_die_are_replaced(out):
     async def run() -> None:
         async with Pool(on(out), Limits(workers=2)) as pool:
             assert await until(lambda: len(pool._idle) >= 3)
-            for pid in pids(pool):
+            killed = pids(pool)
+            for pid in killed:
                 os.kill(pid, signal.SIGKILL)
-            await asyncio.sleep(0.05)
+            assert await until(lambda: pool.tally.deaths == len(killed))
             assert await told(pool, ONE) == "ok"
 
     asyncio.run(run())
@@ -219,6 +220,26 @@ def test_a_long_query_that_waited_is_answered_in_the_end(out):
     asyncio.run(run())
 
 
+async def is_sent_ahead(pool: Pool) -> bool:
+    first, second = (asyncio.create_task(numbers(pool, number)) for number in range(2))
+    await turns()
+    found = bool(pool._behind)
+    assert (await first, await second) == ([0], [1])
+    return found
+
+
+def test_nothing_is_sent_behind_a_query_before_one_was_quick(out):
+    async def run() -> None:
+        async with Pool(on(out), Limits(workers=1)) as pool:
+            assert await until(lambda: len(pool._idle) > 1)
+            assert not await is_sent_ahead(pool)
+            while pool._pace >= QUICK:
+                assert await numbers(pool, 2) == [2]
+            assert await is_sent_ahead(pool)
+
+    asyncio.run(run())
+
+
 def test_clients_take_turns(out):
     """A client that asks once waits for one query of another client that asked ten times before, not for ten."""
 
@@ -258,6 +279,7 @@ def test_quick_queries_are_sent_ahead_and_each_gets_its_own_answer(out):
 
     async def run() -> None:
         async with Pool(on(out), Limits(workers=2, queue=1000)) as pool:
+            pool._pace = 0.0  # as after many quick queries
             asked = [(number, 20_000 if number % 50 == 7 else number % 9) for number in range(300)]
             asking = [asyncio.create_task(numbers(pool, *one, client="abc"[one[0] % 3])) for one in asked]
             wrong = [asyncio.create_task(told(pool, f"SELECT ?x {{ {n} }}", client="abc"[n % 3])) for n in range(30)]
@@ -278,6 +300,7 @@ def test_quick_queries_are_sent_ahead_and_each_gets_its_own_answer(out):
 def test_what_stands_behind_a_slow_query_is_taken_back(out):
     async def run() -> None:
         async with Pool(on(out), Limits(workers=2, seconds=30, long_seconds=30)) as pool:
+            pool._pace = 0.0  # as after many quick queries
             assert await until(lambda: len(pool._idle) >= 4)
             slow = [asyncio.create_task(told(pool, SLOW, "a")) for _ in range(2)]
             quick = asyncio.create_task(numbers(pool, 5))
@@ -301,6 +324,7 @@ def test_an_answer_that_nobody_reads_is_written_in_vain(out, monkeypatch):
 
     async def run() -> None:
         async with Pool(on(out), Limits(workers=1, long_seconds=30)) as pool:
+            pool._pace = 0.0  # as after many quick queries
             first = asyncio.create_task(told(pool, f"SELECT (COUNT(*) AS ?n) {{ {product('abc', 100)} }}", "a"))
             given_up, third = asyncio.create_task(numbers(pool, 2)), asyncio.create_task(numbers(pool, 3))
             await turns()
@@ -316,6 +340,7 @@ def test_an_answer_that_nobody_reads_is_written_in_vain(out, monkeypatch):
 def test_an_answer_in_vain_takes_no_longer_than_a_moment(out, monkeypatch, is_slow):
     async def run() -> None:
         async with Pool(on(out), Limits(workers=1, long_seconds=30)) as pool:
+            pool._pace = 0.0  # as after many quick queries
             monkeypatch.setattr("kg.pool.BEHIND", 60.0)
             first = asyncio.create_task(told(pool, f"SELECT (COUNT(*) AS ?n) {{ {product('abc', 100)} }}", "a"))
             second = asyncio.create_task(told(pool, SLOW if is_slow else ONE, "a"))
@@ -335,6 +360,7 @@ def test_a_process_that_dies_gives_back_what_it_had_not_begun(out, monkeypatch):
 
     async def run() -> None:
         async with Pool(on(out), Limits(workers=1, long_seconds=30)) as pool:
+            pool._pace = 0.0  # as after many quick queries
             slow, quick = asyncio.create_task(told(pool, SLOW, "a")), asyncio.create_task(numbers(pool, 5))
             await turns()
             (behind,) = pool._behind
