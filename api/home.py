@@ -187,11 +187,17 @@ async def _overview(request: Request, language: Language) -> Overview:
         name = row["class"].value.removeprefix(PG)
         counts[row["plan"].value, name] += number_of(row, "n")
         totals[name] += number_of(row, "n")
-    found = {row["plan"].value: row for row in await rows(pool, PLANS % {"lang": language})}  # one of several, where there are
+    found: dict[str, Row] = {}
+    for row in await rows(pool, PLANS % {"lang": language}):  # of several, always the same one
+        found[row["plan"].value] = min(row, found.get(row["plan"].value, row), key=_in_letters)
     lines = [_line(request, row, [counts[plan, name] for name in COUNTED]) for plan, row in found.items()]
     lines.sort(key=lambda line: (line.found_by, line.plan.href))
     places = len({value_of(row, "place") for row in found.values() if "place" in row})
     return Overview(lines, dict(totals), places, await _specimen(request))
+
+
+def _in_letters(row: Row) -> list[tuple[str, str]]:
+    return sorted((name, node.value) for name, node in row.items())
 
 
 def _line(request: Request, row: Row, counts: list[int]) -> PlanLine:

@@ -72,9 +72,8 @@ async def labels(pool: Pool, iris: Iterable[str], language: str) -> dict[str, st
     for start in range(0, len(wanted), _BATCH):
         values = " ".join(f"<{iri}>" for iri in wanted[start : start + _BATCH])
         for row in await rows(pool, _LABELS % values):
-            candidate = (order.get(row["label"].language, 0), row["label"].value)
-            if row["x"].value not in found or candidate[0] > found[row["x"].value][0]:
-                found[row["x"].value] = candidate
+            candidate = (-order.get(row["label"].language, 0), row["label"].value)
+            found[row["x"].value] = min(candidate, found.get(row["x"].value, candidate))
     return {iri: label for iri, (_, label) in found.items()}
 
 

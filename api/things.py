@@ -131,22 +131,28 @@ async def _near(request: Request, key: str) -> list[tuple[str, str]]:
     if not beside or not quotable(prefix):
         return []
     try:
-        found = await rows(pages_of(request), _SIBLINGS % (beside, NEAR_READ))
+        return await _like(request, prefix, last, beside)
     except QueryFailed:
         return []
-    names = {row["x"].value: row["label"].value for row in found if row["x"].value.startswith(prefix)}
-    spelt = {iri: iri.removeprefix(prefix) for iri in names}
-    like = dict(_closest(last, spelt))
-    for iri, score in _closest(fold(last.replace("-", " ")), {iri: fold(name) for iri, name in names.items()}):
+
+
+async def _like(request: Request, prefix: str, last: str, beside: str) -> list[tuple[str, str]]:
+    found = await rows(pages_of(request), _SIBLINGS % (beside, NEAR_READ))
+    names = [(row["x"].value, row["label"].value) for row in found if row["x"].value.startswith(prefix)]  # in each language
+    like = dict(_closest(last, {(iri, iri.removeprefix(prefix)) for iri, _ in names}))
+    for iri, score in _closest(fold(last.replace("-", " ")), {(iri, fold(name)) for iri, name in names}):
         like[iri] = max(score, like.get(iri, 0))
     best = sorted(like, key=lambda iri: (-like[iri], iri))[:NEAR_SHOWN]
-    link = link_maker(language_of(request))
-    return [(names[iri], link(site_path(iri))) for iri in best]
+    language = language_of(request)
+    shown, link = await labels(pages_of(request), best, language), link_maker(language)
+    return [(shown.get(iri, iri), link(site_path(iri))) for iri in best]
 
 
-def _closest(word: str, candidates: dict[str, str]) -> list[tuple[str, float]]:
-    found = process.extract(word, candidates, scorer=fuzz.ratio, score_cutoff=NEAR_ENOUGH, limit=NEAR_SHOWN)
-    return [(iri, score) for _, score, iri in found]
+def _closest(word: str, candidates: set[tuple[str, str]]) -> list[tuple[str, float]]:
+    """Return the things whose text is most like a word, with how like it is, the least first."""
+    told = sorted(candidates)
+    found = process.extract(word, [text for _, text in told], scorer=fuzz.ratio, score_cutoff=NEAR_ENOUGH, limit=2 * NEAR_SHOWN)
+    return [(told[place][0], score) for _, score, place in reversed(found)]
 
 
 def _split_ending(key: str) -> tuple[str, Choice | None]:
