@@ -172,7 +172,6 @@ class Pool:
                 self._run(behind, worker)
             else:
                 self._idle.append(worker)
-                self._dismiss()
         self._go_on()
 
     def fail(self, answer: Answer, failure: QueryFailed) -> None:
@@ -201,7 +200,6 @@ class Pool:
         self._failures = 0
         if not self._closed:
             self._idle.append(worker)
-            self._dismiss()
             self._go_on()
 
     def lost(self, worker: Worker, answer: Answer | None, failure: QueryFailed | None) -> None:
@@ -405,6 +403,7 @@ class Pool:
         self._go_on()
 
     def _go_on(self) -> None:
+        self._dismiss()
         self._dispatch()
         self._refill()
 

@@ -8,7 +8,6 @@ has a predicate in common lies together, for it walks along chains of triples: h
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ import pyoxigraph as ox
 import zstandard
 
 from kg.errors import KgError
+from kg.files import write_whole
 
 FILE = "resident.nq.zst"
 MOST = 512 * 1024**2  # bytes of N-Quads that are sorted, in memory: twice that is taken; some two million triples
@@ -28,22 +28,14 @@ def write_resident(nquads: Path, folder: Path) -> None:
     """Put the N-Quads of a store beside it, so that they can be taken into memory; nothing where they are too many.
 
     Raises:
-        OSError: the disk refuses.
+        OSError: they cannot be read. KgError: the disk refuses.
     """
     target = folder / FILE
     if target.exists() or nquads.stat().st_size > MOST:
         return
     lines = nquads.read_bytes().splitlines()
     lines.sort(key=_predicate)
-    part = target.with_suffix(".part")
-    with part.open("wb") as file:
-        size = sum(map(len, lines)) + len(lines)
-        with zstandard.ZstdCompressor(level=3).stream_writer(file, size=size, closefd=False) as packed:
-            for line in lines:
-                packed.write(line + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(target)
+    write_whole(target, zstandard.ZstdCompressor(level=3).compress(b"\n".join(lines)))
 
 
 def _predicate(line: bytes) -> bytes:

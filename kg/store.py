@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,6 +27,7 @@ from typing import IO
 import pyoxigraph as ox
 
 from kg.errors import KgError, reason_of
+from kg.files import write_whole
 from kg.resident import write_resident
 from kg.search import build_index, check_index
 
@@ -101,7 +101,7 @@ def build_store(nquads: Path, out: Path) -> StoreInfo:
             write_resident(nquads, target)
             info = _info(target)
             _note_overlap(target, info)
-            _point(home, version)
+            write_whole(home / POINTER, version + "\n")
         remove_unused(out)
         return info
     except OSError as error:
@@ -319,15 +319,6 @@ def _pointed(home: Path) -> str:
     except (OSError, UnicodeDecodeError):
         return ""
     return "" if "/" in name or name.startswith(".") else name
-
-
-def _point(home: Path, version: str) -> None:
-    temporary = home / f"{POINTER}.part"
-    with temporary.open("w", encoding="ascii") as file:
-        file.write(version + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(home / POINTER)
 
 
 def _remove_all(paths: Iterator[Path] | list[Path]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from api.settings import Settings
@@ -86,3 +88,12 @@ def build(out: Path, extra: str = "") -> Path:
 def settings(out: Path, **more: object) -> Settings:
     """Return settings for tests: what is not said stays as it is for everybody."""
     return Settings(out=out, questions=out / "questions", **more)  # type: ignore[arg-type]
+
+
+async def until(holds: Callable[[], bool], seconds: float = 20) -> bool:
+    """Wait until something holds; tell whether it came to that."""
+    for _ in range(int(seconds / 0.01)):
+        if holds():
+            return True
+        await asyncio.sleep(0.01)
+    return False

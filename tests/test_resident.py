@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from kg.processes import QueryFailed
 from kg.resident import FILE, free_memory, load_resident, needed, write_resident
 from kg.snapshots import Snapshots
 from kg.store import build_store, current_store, open_store
-from tests.serving import GRAPH_A, build, product
+from tests.serving import GRAPH_A, build, product, until
 
 ONE = Limits(workers=1, spare=1)
 COUNT = Query("SELECT (COUNT(*) AS ?n) { ?s ?p ?o }", "csv")
@@ -40,18 +39,8 @@ def out(tmp_path) -> Path:
     return build(tmp_path / "out")
 
 
-async def until(holds, seconds: float = 20) -> bool:
-    for _ in range(int(seconds / 0.01)):
-        if holds():
-            return True
-        await asyncio.sleep(0.01)
-    return False
-
-
-@asynccontextmanager
-async def serving(out: Path, in_memory: float = 1.0):
-    async with Snapshots(out, ONE, ONE, in_memory=in_memory) as snapshots:
-        yield snapshots
+def serving(out: Path, in_memory: float = 1.0) -> Snapshots:
+    return Snapshots(out, ONE, ONE, in_memory=in_memory)
 
 
 def nurseries(pool: Pool) -> set[str]:

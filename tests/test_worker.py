@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ from kg.priorities import MAY_RESTORE
 from kg.processes import QueryFailed
 from kg.snapshots import Snapshots
 from kg.store import INDEX, build_store, current_store, open_store, query, reading
-from tests.serving import GRAPH_A, SLOW, build, nquads, product
+from tests.serving import GRAPH_A, SLOW, build, nquads, product, until
 
 
 def _unzstd(data: bytes) -> bytes:
@@ -58,15 +57,6 @@ async def told(pool: Pool, text: str, client: str = "", **more: object) -> str:
 
 def pids(pool: Pool) -> list[int]:
     return [worker.pid for worker in pool._all]
-
-
-async def until(holds: Callable[[], bool], seconds: float = 5) -> bool:
-    """Wait until something holds; tell whether it came to that."""
-    for _ in range(int(seconds / 0.01)):
-        if holds():
-            return True
-        await asyncio.sleep(0.01)
-    return False
 
 
 def test_a_killed_process_ends_one_query_and_is_replaced(out):
