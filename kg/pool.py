@@ -219,7 +219,10 @@ class Pool:
 
     def _dismiss(self) -> None:
         """End what is outdated and idle, if others have begun."""
-        if self._outdated and all(worker.ready for worker in self._all - self._outdated):
+        if not self._outdated:
+            return
+        fresh = self._all - self._outdated
+        if fresh and all(worker.ready for worker in fresh):
             for worker in [worker for worker in self._idle if worker in self._outdated]:
                 self._idle.remove(worker)
                 worker.kill()

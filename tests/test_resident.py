@@ -178,6 +178,22 @@ def test_no_query_is_lost_when_processes_are_replaced(out):
     asyncio.run(run())
 
 
+def test_processes_that_cannot_be_replaced_go_on(out, monkeypatch):
+    def refused(order: Order) -> None:
+        raise KgError("no query process can be started")
+
+    async def run() -> None:
+        async with Pool(Order(store=str(current_store(out))), Limits(workers=1)) as pool:
+            before = set(pool._all)
+            monkeypatch.setattr(pool._nursery, "hatch", refused)
+            pool.renew()
+            for _ in range(3):
+                assert await count(pool)
+            assert pool._all == before
+
+    asyncio.run(run())
+
+
 def test_a_query_that_runs_when_processes_are_replaced_ends_in_its_own(out):
     async def run() -> None:
         async with Pool(Order(store=str(current_store(out))), Limits(workers=1)) as pool:
